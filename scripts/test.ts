@@ -1,0 +1,101 @@
+/**
+ * `npm test [-- NAME...]`: builds, then runs every test file, or those whose path contains a NAME.
+ * Ends with `N passed, N failed, N skipped`. Exit code: 0 all passed; 1 a test failed, none ran or
+ * the build failed; 2 a program that the tests start is missing.
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { findFiles, root } from './find-files.ts';
+import { runHere } from './run-command.ts';
+import { installCommand, installPackages, missingPackages } from './system-packages.ts';
+import { formatSeconds, formatTally, indent, paint, type Tally } from './terminal.ts';
+import { runTestFile, type FileResult } from './test-file.ts';
+
+/** Milliseconds for one file; the longest suite has a budget far below it. */
+const fileTimeout = 300_000;
+
+const testFile = /^(packages\/[^/]+\/test|examples|scripts)\/.*\.test\.ts$/;
+
+async function main(names: readonly string[]): Promise<number> {
+  const files = findFiles(root)
+    .filter((file) => testFile.test(file))
+    .filter((file) => names.length === 0 || names.some((name) => file.includes(name)));
+  if (files.length === 0) {
+    console.error(paint('red', `No test file has ${names.join(' or ')} in its path.`));
+    return 1;
+  }
+  const missing = missingPackages();
+  if (missing.length > 0 && !(await providePackages(missing))) return 2;
+  if (runHere('npm', ['run', 'build', '--silent'], { cwd: root }) !== 0) return 1;
+
+  const isNarrow = names.length > 0;
+  const failed: [string, FileResult][] = [];
+  const total: Tally = { passed: 0, failed: 0, skipped: 0 };
+  let done = 0;
+  await runEach(files, availableParallelism(), async (file) => {
+    const result = await runTestFile(join(root, file), fileTimeout);
+    done += 1;
+    addTally(total, result.tally);
+    if (result.failures.length > 0) failed.push([file, result]);
+    printFile(`${done}/${files.length}`, file, result, isNarrow);
+  });
+  for (const [file, result] of failed) printFailures(file, result);
+
+  console.log(`\n${formatTally(total)}`);
+  return total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+async function providePackages(packages: readonly string[]): Promise<boolean> {
+  const command = installCommand(packages);
+  if (process.getuid?.() !== 0) {
+    console.error(`The tests start programs that this machine does not have. As root, run:\n`);
+    console.error(`    ${command}\n`);
+    return false;
+  }
+  console.log(`Installing ${packages.join(', ')}, which the tests start.`);
+  const failure = await installPackages(packages);
+  if (failure === null) return true;
+  console.error(`${failure}\n${paint('red', 'FAILED')} ${command}`);
+  return false;
+}
+
+/** Calls `run` for every item, at most `limit` at a time, in order. */
+async function runEach<Item>(
+  items: readonly Item[],
+  limit: number,
+  run: (item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = items.values();
+  const worker = async (): Promise<void> => {
+    // The workers share one iterator, so each item is taken once.
+    for (const item of waiting) await run(item);
+  };
+  await Promise.all(Array.from({ length: limit }, worker));
+}
+
+function addTally(total: Tally, { passed, failed, skipped }: Tally): void {
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped;
+}
+
+function printFile(progress: string, file: string, result: FileResult, showOutput: boolean): void {
+  const { passed, failed, skipped } = result.tally;
+  const word = failed > 0 ? paint('red', 'FAILED') : paint('green', 'ok    ');
+  const skips = skipped > 0 ? `, ${skipped} skipped` : '';
+  const counts = `${passed} passed${failed > 0 ? `, ${failed} failed` : ''}${skips}`;
+  const details = paint('dim', `${counts}, ${formatSeconds(result.duration)}`);
+  console.log(`${word} ${paint('dim', progress)} ${file}  ${details}`);
+  for (const note of result.notes) console.log(paint('dim', indent(note, 9)));
+  if (showOutput && failed === 0 && result.output !== '') console.log(indent(result.output, 9));
+}
+
+function printFailures(file: string, { failures, output }: FileResult): void {
+  console.log(`\n${paint('red', `FAILED ${file}`)}`);
+  for (const { title, error } of failures) {
+    console.log(`\n  ${paint('red', title)}\n${indent(error, 4)}`);
+  }
+  if (output.trim() !== '') console.log(`\n  it printed:\n${indent(output, 4)}`);
+}
+
+process.exitCode = await main(process.argv.slice(2));
