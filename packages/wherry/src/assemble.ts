@@ -1,0 +1,87 @@
+import type { MessageQueueConfig } from './config.ts';
+import type { Clock } from './core/clock.ts';
+import { ConsumerManager } from './core/consumer-manager.ts';
+import { DeadLetterQueue } from './core/dead-letter-queue.ts';
+import type { Driver } from './core/driver.ts';
+import { Events } from './core/events.ts';
+import { ExchangeManager } from './core/exchange-manager.ts';
+import { FailurePolicy } from './core/failure-policy.ts';
+import { IdleQueues } from './core/idle-queues.ts';
+import { DEFAULT_LIMITS, type Limits, checkInteger, checkName } from './core/limits.ts';
+import { MessageBroker } from './core/message-broker.ts';
+import { MessageSender } from './core/message-sender.ts';
+import { ProducerManager } from './core/producer-manager.ts';
+import { Publisher } from './core/publisher.ts';
+import { QueueManager } from './core/queue-manager.ts';
+import type { PayloadSchema } from './core/queue.ts';
+import { Settler } from './core/settler.ts';
+import { Sweeper } from './core/sweeper.ts';
+import { Topology } from './core/topology.ts';
+import { Wakeups } from './core/wakeups.ts';
+
+const DEFAULT_DEAD_LETTER_QUEUE = 'dead-letter';
+
+/** The parts of a system, made for each other. One of each: all share the same queues and events. */
+export interface Parts {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly topology: Topology;
+  readonly events: Events;
+  readonly wakeups: Wakeups;
+  readonly sweeper: Sweeper;
+  readonly settler: Settler;
+  readonly publisher: Publisher;
+  readonly sender: MessageSender;
+  readonly broker: MessageBroker;
+  readonly queues: QueueManager;
+  readonly exchanges: ExchangeManager;
+  readonly producers: ProducerManager;
+  readonly consumers: ConsumerManager;
+  readonly deadLetters: DeadLetterQueue;
+  readonly idleQueues: IdleQueues;
+}
+
+/** Makes the parts of a system on an opened store. @throws ValidationError */
+export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfig): Parts {
+  const limits = checkLimits(config.limits);
+  const deadLetterQueue = checkName(
+    config.deadLetter?.queue ?? DEFAULT_DEAD_LETTER_QUEUE,
+    'deadLetter.queue',
+  );
+  const now = (): number => clock.now();
+  const topology = new Topology(driver.topology);
+  const events = new Events(now);
+  const wakeups = new Wakeups(driver.notifier, topology);
+  const sweeper = new Sweeper(driver, topology, events, clock);
+  const policy = new FailurePolicy(topology, limits, deadLetterQueue, Math.random);
+  const settler = new Settler({ driver, topology, events, policy, sweeper });
+  const base = { driver, clock, limits, topology, events, wakeups, sweeper, settler };
+  const queues = new QueueManager(driver, topology, events, now);
+  const schemaOf = (name: string): PayloadSchema | undefined => queues.schemaOf(name);
+  const publisher = new Publisher(base);
+  const sender = new MessageSender({ ...base, publisher, schemaOf });
+  const broker = new MessageBroker({ ...base, publisher, schemaOf });
+  const consumers = new ConsumerManager(topology, limits, { ...base, broker });
+  queues.countConsumersWith((name) => consumers.countConsumers(name));
+  return {
+    ...base,
+    publisher,
+    sender,
+    broker,
+    queues,
+    exchanges: new ExchangeManager(topology),
+    producers: new ProducerManager(topology, sender, clock),
+    consumers,
+    deadLetters: new DeadLetterQueue(deadLetterQueue, { ...base, broker, queues }),
+    idleQueues: new IdleQueues({ ...base, queues }),
+  };
+}
+
+function checkLimits(limits: Partial<Limits> = {}): Limits {
+  const merged = { ...DEFAULT_LIMITS, ...limits };
+  for (const [name, value] of Object.entries(merged)) {
+    checkInteger(value, `limits.${name}`, 1, 2 ** 31 - 1);
+  }
+  return merged;
+}

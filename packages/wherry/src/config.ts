@@ -1,0 +1,30 @@
+import type { Clock } from './core/clock.ts';
+import type { ConsumerConfig } from './core/consumer-manager.ts';
+import type { Driver } from './core/driver.ts';
+import type { BindConfig } from './core/exchange-manager.ts';
+import type { Limits } from './core/limits.ts';
+import type { ProducerConfig } from './core/producer-manager.ts';
+import type { QueueConfig } from './core/queue-manager.ts';
+import type { ExchangeConfig } from './core/routing/exchange.ts';
+
+/** What `open` takes. Everything has a default. */
+export interface MessageQueueConfig {
+  /**
+   * Where messages are kept: `'memory:'` (default), a folder (`'./wherry-data'`, `'lmdb:DIR'`), or
+   * a driver of your own.
+   */
+  readonly storage?: string | Driver;
+  /** Created when they are missing. */
+  readonly queues?: readonly QueueConfig<never>[];
+  readonly exchanges?: readonly ExchangeConfig[];
+  readonly bindings?: readonly BindConfig[];
+  readonly producers?: readonly ProducerConfig<never>[];
+  readonly consumers?: readonly ConsumerConfig<never>[];
+  readonly deadLetter?: {
+    /** The dead-letter queue of all queues that name none. Default `'dead-letter'`. */
+    readonly queue?: string;
+  };
+  readonly limits?: Partial<Limits>;
+  /** For tests. */
+  readonly clock?: Clock;
+}

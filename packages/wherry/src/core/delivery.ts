@@ -1,0 +1,155 @@
+import type { LeasedMessage, QueueRef, Receipt, StoredMessage } from './driver.ts';
+import type { Duration } from './duration.ts';
+import type { Death, Envelope, Lease, Message, NewDeath } from './message.ts';
+import type { Failure } from './failure-policy.ts';
+
+/** What a delivery needs to be settled with. */
+export interface Settling {
+  acknowledge(delivery: Delivery): Promise<void>;
+  fail(delivery: Delivery, failure: Failure): Promise<void>;
+  extend(delivery: Delivery, leaseDuration: Duration): Promise<void>;
+}
+
+/**
+ * A message in a consumer's hands. It must be settled in one of four ways before its lease ends;
+ * a `Consumer` does so by whether the handler returns or throws.
+ */
+export class Delivery<T = unknown> implements Envelope<T>, Receipt {
+  readonly id: string;
+  readonly publishId: string;
+  readonly queueName: string;
+  readonly message: Message<T>;
+  readonly timestamp: number;
+  readonly priority: number;
+  readonly retryCount: number;
+  readonly deliveryCount: number;
+  readonly availableAt: number;
+  readonly expiresAt: number | null;
+  readonly state = 'leased' as const;
+  readonly lease: Lease;
+  readonly deaths: readonly Death[];
+  readonly parked: NewDeath | null;
+  /** @internal */
+  readonly queue: QueueRef;
+  /** @internal */
+  readonly stored: LeasedMessage;
+  /** @internal From when on, by this process's clock, no handler may begin with it (G9). */
+  readonly staleAt: number;
+  /** @internal Whether a settlement was asked for: a second one is not. */
+  settled = false;
+  readonly #settling: Settling;
+  #abort: AbortController | null = null;
+
+  /** @internal */
+  constructor(
+    queue: QueueRef,
+    stored: LeasedMessage,
+    payload: T,
+    staleAt: number,
+    settling: Settling,
+  ) {
+    this.id = stored.id;
+    this.publishId = stored.publishId;
+    this.queueName = queue.name;
+    this.message = messageOf(stored, payload);
+    this.timestamp = stored.timestamp;
+    this.priority = stored.priority;
+    this.retryCount = stored.retryCount;
+    this.deliveryCount = stored.deliveryCount;
+    this.availableAt = stored.availableAt;
+    this.expiresAt = stored.expiresAt;
+    this.lease = stored.lease;
+    this.deaths = stored.deaths;
+    this.parked = stored.parked;
+    this.queue = queue;
+    this.stored = stored;
+    this.staleAt = staleAt;
+    this.#settling = settling;
+  }
+
+  /** `message.payload`. */
+  get payload(): T {
+    return this.message.payload;
+  }
+
+  /** @internal */
+  get token(): number {
+    return this.lease.token;
+  }
+
+  /** Fires when the lease was lost, the handler's time is up, or the consumer must stop. */
+  get signal(): AbortSignal {
+    // Made only when asked for: most handlers never look.
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+
+  /** @internal */
+  abort(reason: unknown): void {
+    this.#abort ??= new AbortController();
+    this.#abort.abort(reason);
+  }
+
+  /** Done: the message is gone. @throws LeaseLostError */
+  acknowledge(): Promise<void> {
+    return this.#settling.acknowledge(this);
+  }
+
+  /**
+   * Failed: tried again after the queue's back-off, dead-lettered when the retries are used up.
+   * @throws LeaseLostError
+   */
+  reject(reason?: unknown): Promise<void> {
+    return this.#settling.fail(this, { kind: 'failed', error: reason });
+  }
+
+  /** Tried again after `delay`; counts as a retry. @throws LeaseLostError */
+  retry(options: { readonly delay?: Duration; readonly reason?: unknown } = {}): Promise<void> {
+    const { delay, reason } = options;
+    return this.#settling.fail(this, { kind: 'failed', error: reason, delay });
+  }
+
+  /** Straight to the dead letters, whatever retries are left. @throws LeaseLostError */
+  deadLetter(reason?: unknown): Promise<void> {
+    return this.#settling.fail(this, { kind: 'rejected', error: reason });
+  }
+
+  /** The lease ends `leaseDuration` from now. @throws LeaseLostError */
+  extendLease(leaseDuration: Duration): Promise<void> {
+    return this.#settling.extend(this, leaseDuration);
+  }
+}
+
+/** What the producer gave, with what was stored of it. */
+export function messageOf<T>(stored: StoredMessage, payload: T): Message<T> {
+  if (stored.properties === null && stored.groupId === null && stored.deduplicationId === null) {
+    return { payload, priority: stored.priority };
+  }
+  return {
+    payload,
+    priority: stored.priority,
+    ...stored.properties,
+    ...(stored.groupId === null ? {} : { groupId: stored.groupId }),
+    ...(stored.deduplicationId === null ? {} : { deduplicationId: stored.deduplicationId }),
+  };
+}
+
+/** A stored message as a person or program looks at it, without a lease of one's own. */
+export function envelopeOf(stored: StoredMessage, payload: unknown): Envelope {
+  return {
+    id: stored.id,
+    publishId: stored.publishId,
+    queueName: stored.queueName,
+    message: messageOf(stored, payload),
+    timestamp: stored.timestamp,
+    priority: stored.priority,
+    retryCount: stored.retryCount,
+    deliveryCount: stored.deliveryCount,
+    availableAt: stored.availableAt,
+    expiresAt: stored.expiresAt,
+    state: stored.state,
+    lease: stored.lease,
+    deaths: stored.deaths,
+    parked: stored.parked,
+  };
+}

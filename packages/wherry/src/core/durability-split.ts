@@ -1,0 +1,264 @@
+import type {
+  BrowsePage,
+  BrowseRequest,
+  Capabilities,
+  Driver,
+  ExtendItem,
+  LeasedMessage,
+  LostIndexes,
+  MoveItem,
+  MoveOutcome,
+  Notifier,
+  PublishItem,
+  PublishOutcome,
+  QueueCounts,
+  QueueRef,
+  Receipt,
+  ReleaseItem,
+  StoredMessage,
+  SweepResult,
+  TakeRequest,
+  TopologyStore,
+} from './driver.ts';
+import type { Clock } from './clock.ts';
+import { appendDeath } from './deaths.ts';
+
+/**
+ * Two stores as one: queues with `durable: false` live in `volatile`, all others and the topology
+ * in `durable`. A call that concerns one of them is handed on as it is.
+ */
+export class DurabilitySplit implements Driver {
+  readonly name: string;
+  readonly supports: Capabilities;
+  readonly topology: TopologyStore;
+  readonly notifier: Notifier;
+  readonly #durable: Driver;
+  readonly #volatile: Driver;
+  readonly #clock: Clock;
+
+  constructor(durable: Driver, volatile: Driver, clock: Clock) {
+    this.#clock = clock;
+    this.#durable = durable;
+    this.#volatile = volatile;
+    this.name = durable.name;
+    this.supports = durable.supports;
+    this.topology = durable.topology;
+    this.notifier = {
+      subscribe(listener) {
+        const stops = [durable, volatile].map((driver) => driver.notifier.subscribe(listener));
+        return () => stops.forEach((stop) => stop());
+      },
+    };
+  }
+
+  async open(): Promise<void> {
+    await this.#durable.open();
+    await this.#volatile.open();
+  }
+
+  async close(): Promise<void> {
+    await this.#volatile.close();
+    await this.#durable.close();
+  }
+
+  async publish(
+    items: readonly PublishItem[],
+    options?: { readonly atomic?: boolean },
+  ): Promise<readonly PublishOutcome[]> {
+    const isVolatile = ({ targets }: PublishItem): boolean => targets.every(volatileRef);
+    const isDurable = ({ targets }: PublishItem): boolean => !targets.some(volatileRef);
+    if (items.every(isDurable)) return this.#durable.publish(items, options);
+    if (items.every(isVolatile)) return this.#volatile.publish(items, options);
+    const mixed = (item: PublishItem): boolean => !isDurable(item) && !isVolatile(item);
+    return scatter(items, [
+      [isDurable, (part) => this.#durable.publish(part, options)],
+      [isVolatile, (part) => this.#volatile.publish(part, options)],
+      [mixed, (part) => Promise.all(part.map((item) => this.#publishToBoth(item)))],
+    ]);
+  }
+
+  take(request: TakeRequest): Promise<readonly LeasedMessage[]> {
+    return this.#of(request.queue).take(request);
+  }
+
+  settle(receipts: readonly Receipt[]): Promise<LostIndexes> {
+    return this.#split(receipts, queueOfReceipt, (driver, part) => driver.settle(part));
+  }
+
+  release(items: readonly ReleaseItem[]): Promise<LostIndexes> {
+    return this.#split(items, queueOfItem, (driver, part) => driver.release(part));
+  }
+
+  extend(items: readonly ExtendItem[]): Promise<LostIndexes> {
+    return this.#split(items, queueOfItem, (driver, part) => driver.extend(part));
+  }
+
+  async move(items: readonly MoveItem[]): Promise<readonly MoveOutcome[]> {
+    const stays = (driver: Driver) => (item: MoveItem) =>
+      this.#of(item.receipt.queue) === driver &&
+      item.targets.every((target) => this.#of(target) === driver);
+    const isDurable = stays(this.#durable);
+    const isVolatile = stays(this.#volatile);
+    const crosses = (item: MoveItem): boolean => !isDurable(item) && !isVolatile(item);
+    return scatter(items, [
+      [isDurable, (part) => this.#durable.move(part)],
+      [isVolatile, (part) => this.#volatile.move(part)],
+      [crosses, (part) => Promise.all(part.map((item) => this.#moveAcross(item)))],
+    ]);
+  }
+
+  async sweep(max: number): Promise<SweepResult> {
+    const results = await Promise.all([this.#durable.sweep(max), this.#volatile.sweep(max)]);
+    const waits = results.map(({ nextIn }) => nextIn ?? Infinity);
+    const nextIn = Math.min(...waits);
+    return {
+      messages: results.flatMap(({ messages }) => messages),
+      nextIn: nextIn === Infinity ? null : nextIn,
+    };
+  }
+
+  browse(request: BrowseRequest): Promise<BrowsePage> {
+    return this.#of(request.queue).browse(request);
+  }
+
+  async get(id: string): Promise<StoredMessage | null> {
+    return (await this.#volatile.get(id)) ?? this.#durable.get(id);
+  }
+
+  counts(queue: QueueRef): Promise<QueueCounts> {
+    return this.#of(queue).counts(queue);
+  }
+
+  purge(queue: QueueRef): Promise<number> {
+    return this.#of(queue).purge(queue);
+  }
+
+  async deleteQueue(
+    queue: QueueRef,
+    options: { readonly onlyIfEmpty: boolean },
+  ): Promise<{ readonly deleted: boolean; readonly messages: number }> {
+    if (queue.durable) return this.#durable.deleteQueue(queue, options);
+    const result = await this.#volatile.deleteQueue(queue, options);
+    if (result.deleted) await this.#durable.deleteQueue(queue, options);
+    return result;
+  }
+
+  #of(queue: QueueRef): Driver {
+    return queue.durable ? this.#durable : this.#volatile;
+  }
+
+  /**
+   * Volatile copies first: if the durable ones are refused they are taken back, and if the process
+   * dies in between they are gone by themselves.
+   */
+  async #publishToBoth(item: PublishItem): Promise<PublishOutcome> {
+    const { targets, message } = item;
+    const early = { targets: targets.filter(volatileRef), message };
+    const late = { targets: targets.filter((target) => !volatileRef(target)), message };
+    const [first] = (await this.#volatile.publish([early])) as [PublishOutcome];
+    if (first.status === 'full' || first.status === 'missing') return first;
+    const firstIds = first.ids ?? [first.id];
+    const [second] = (await this.#durable.publish([late])) as [PublishOutcome];
+    if (second.status === 'full' || second.status === 'missing') {
+      if (first.status === 'stored') await this.#takeBack(early.targets, firstIds);
+      return second;
+    }
+    const secondIds = second.ids ?? [second.id];
+    const ids = targets.map((target) => {
+      const [queues, ofQueues] = volatileRef(target)
+        ? [early.targets, firstIds]
+        : [late.targets, secondIds];
+      return ofQueues[queues.indexOf(target)]!;
+    });
+    const both = first.status === 'duplicate' && second.status === 'duplicate';
+    const evicted = [...(first.evicted ?? []), ...(second.evicted ?? [])];
+    return { status: both ? 'duplicate' : 'stored', id: ids[0]!, ids, evicted };
+  }
+
+  async #takeBack(queues: readonly QueueRef[], ids: readonly string[]): Promise<void> {
+    for (const queue of queues) {
+      const taken = await this.#volatile.take({
+        queue,
+        consumerId: '#publisher',
+        max: ids.length,
+        leaseDuration: 60_000,
+        bound: true,
+        perGroup: Infinity,
+        ids,
+      });
+      const receipts = taken.map(({ id, lease }) => ({ queue, id, token: lease.token }));
+      await this.#volatile.settle(receipts);
+    }
+  }
+
+  /** In both for a moment, under one id: stored at the target first, then settled at the source. */
+  async #moveAcross({ receipt, targets, death }: MoveItem): Promise<MoveOutcome> {
+    const source = this.#of(receipt.queue);
+    const stored = await source.get(receipt.id);
+    if (stored === null || stored.lease?.token !== receipt.token) return { status: 'lost' };
+    const now = this.#clock.now();
+    const deaths = death === undefined ? stored.deaths : appendDeath(stored.deaths, death, now);
+    const { id, encoding, body, bytes, properties, priority, groupId } = stored;
+    const content = { id, encoding, body, bytes, properties, priority, groupId, deaths };
+    const message = { ...content, delay: 0, deliverAt: null, ttl: null, deduplicationId: null };
+    const [outcome] = (await this.publish([{ targets, message }])) as [PublishOutcome];
+    if (outcome.status === 'full' || outcome.status === 'missing') {
+      return { status: outcome.status, queue: outcome.queue };
+    }
+    const lost = await source.settle([receipt]);
+    return lost.length > 0
+      ? { status: 'lost' }
+      : { status: 'moved', ids: outcome.ids ?? [outcome.id] };
+  }
+
+  async #split<Item>(
+    items: readonly Item[],
+    queueOf: (item: Item) => QueueRef,
+    call: (driver: Driver, part: readonly Item[]) => Promise<LostIndexes>,
+  ): Promise<LostIndexes> {
+    // Mostly all of a batch is in one store.
+    const first = items[0] === undefined || queueOf(items[0]).durable;
+    if (items.every((item) => queueOf(item).durable === first)) {
+      return call(first ? this.#durable : this.#volatile, items);
+    }
+    const lost: number[] = [];
+    for (const driver of [this.#durable, this.#volatile]) {
+      const indexes = items.flatMap((item, i) => (this.#of(queueOf(item)) === driver ? [i] : []));
+      const part = indexes.map((i) => items[i] as Item);
+      for (const i of await call(driver, part)) lost.push(indexes[i]!);
+    }
+    return lost;
+  }
+}
+
+function volatileRef(queue: QueueRef): boolean {
+  return !queue.durable;
+}
+
+function queueOfReceipt(receipt: Receipt): QueueRef {
+  return receipt.queue;
+}
+
+function queueOfItem(item: { readonly receipt: Receipt }): QueueRef {
+  return item.receipt.queue;
+}
+
+type Part<Item, Outcome> = readonly [
+  chosen: (item: Item) => boolean,
+  call: (part: readonly Item[]) => Promise<readonly Outcome[]>,
+];
+
+/** Calls each part with the items it chooses, and puts the answers in the items' order. */
+async function scatter<Item, Outcome>(
+  items: readonly Item[],
+  parts: readonly Part<Item, Outcome>[],
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const [chosen, call] of parts) {
+    const indexes = items.flatMap((item, i) => (chosen(item) ? [i] : []));
+    if (indexes.length === 0) continue;
+    const answers = await call(indexes.map((i) => items[i] as Item));
+    indexes.forEach((index, i) => (outcomes[index] = answers[i] as Outcome));
+  }
+  return outcomes;
+}

@@ -1,0 +1,141 @@
+import { EventEmitter } from 'node:events';
+import type { DeathReason } from './message.ts';
+
+/** What happened to a message, and where. */
+export interface QueueEvent {
+  readonly queue: string;
+  readonly id: string;
+}
+
+/** Each event's payload. */
+export interface EventMap {
+  /** Stored: it will be delivered, unless it expires or is dropped by a setting. */
+  enqueued: QueueEvent;
+  /** Handed to a consumer. */
+  delivered: QueueEvent & { readonly consumerId: string };
+  acknowledged: QueueEvent;
+  /** Failed, and will be tried again after `delay` milliseconds. */
+  retried: QueueEvent & {
+    readonly delay: number;
+    readonly retryCount: number;
+    readonly error?: string;
+  };
+  /** Moved to the dead-letter queue `to`. */
+  deadLettered: QueueEvent & { readonly to: string; readonly reason: DeathReason };
+  /**
+   * An alarm: a dead message stays at its source, because its dead-letter queue (`waitingFor`) is
+   * full, or because it died in a dead-letter queue (`waitingFor` is null: a person must decide).
+   */
+  parked: QueueEvent & { readonly waitingFor: string | null; readonly reason: DeathReason };
+  /** Its time to live passed. A `deadLettered` follows where the queue names a dead-letter queue. */
+  expired: QueueEvent;
+  /** Put out by `drop-oldest`. */
+  dropped: QueueEvent & { readonly movedTo: string | null };
+  /** A lease ended before its holder settled the message. */
+  leaseLost: QueueEvent & { readonly consumerId: string };
+  /** Something failed outside a handler: a take, a settlement, the store. */
+  consumerError: {
+    readonly queue: string;
+    readonly consumerId: string;
+    readonly error: unknown;
+  };
+}
+
+export type EventName = keyof EventMap;
+
+/** What is counted per queue. */
+export const COUNTED = [
+  'enqueued',
+  'delivered',
+  'acknowledged',
+  'retried',
+  'deadLettered',
+  'expired',
+  'dropped',
+  'leaseLost',
+] as const;
+
+export type Counted = (typeof COUNTED)[number];
+export type Counters = { [name in Counted]: number };
+
+/** Counters since the system was opened, and their rates per second over about the last minute. */
+export interface Activity {
+  readonly counters: Readonly<Counters>;
+  readonly rates: Readonly<Counters>;
+}
+
+/** A moment and the counters at it. */
+interface Sample {
+  readonly at: number;
+  readonly counters: Counters;
+}
+
+const RATE_WINDOW_MS = 60_000;
+const SAMPLE_EVERY_MS = 5_000;
+
+/**
+ * Events and counters from one source. Counting is an addition; an event's object is made only
+ * when somebody listens.
+ */
+export class Events {
+  readonly emitter: EventEmitter<{ [name in EventName]: [EventMap[name]] }> = new EventEmitter();
+  readonly #activity = new Map<string, { counters: Counters; samples: Sample[] }>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.emitter.setMaxListeners(0);
+  }
+
+  /** Whether anybody wants the objects. */
+  listens(name: EventName): boolean {
+    return this.emitter.listenerCount(name) > 0;
+  }
+
+  count(queue: string, name: Counted, by = 1): void {
+    this.#of(queue).counters[name] += by;
+  }
+
+  /** Tells the listeners. One that throws harms neither the queue nor the other listeners' turn. */
+  emit<Name extends EventName>(name: Name, event: EventMap[Name]): void {
+    try {
+      (this.emitter as EventEmitter).emit(name, event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  activity(queue: string): Activity {
+    const entry = this.#of(queue);
+    const now = this.#now();
+    const { samples } = entry;
+    while (samples.length > 1 && (samples[1] as Sample).at <= now - RATE_WINDOW_MS) samples.shift();
+    const first = samples[0] as Sample;
+    const counters = { ...entry.counters };
+    const seconds = Math.max(1, (now - first.at) / 1_000);
+    const rates = { ...counters };
+    for (const name of COUNTED) rates[name] = (counters[name] - first.counters[name]) / seconds;
+    if (now - (samples.at(-1) as Sample).at >= SAMPLE_EVERY_MS) samples.push({ at: now, counters });
+    return { counters, rates };
+  }
+
+  forget(queue: string): void {
+    this.#activity.delete(queue);
+  }
+
+  #of(queue: string): { counters: Counters; samples: Sample[] } {
+    let entry = this.#activity.get(queue);
+    if (entry === undefined) {
+      const counters = zeroes();
+      entry = { counters, samples: [{ at: this.#now(), counters: zeroes() }] };
+      this.#activity.set(queue, entry);
+    }
+    return entry;
+  }
+}
+
+function zeroes(): Counters {
+  return Object.fromEntries(COUNTED.map((name) => [name, 0])) as Counters;
+}

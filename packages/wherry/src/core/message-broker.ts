@@ -1,0 +1,241 @@
+import type { Clock } from './clock.ts';
+import { Delivery, envelopeOf } from './delivery.ts';
+import type { Driver, LeasedMessage, PublishItem, QueueRef, StoredMessage } from './driver.ts';
+import { DeserializationError, LeaseLostError, MessageNotFoundError } from './errors.ts';
+import type { Events } from './events.ts';
+import type { Failure } from './failure-policy.ts';
+import type { Envelope, MessageState } from './message.ts';
+import { decodePayload } from './payload.ts';
+import type { BlockOptions, Published, Publisher } from './publisher.ts';
+import type { PayloadSchema, Queue } from './queue.ts';
+import { checkPayload } from './schema.ts';
+import type { Done, Settler } from './settler.ts';
+import type { Sweeper } from './sweeper.ts';
+import type { Topology } from './topology.ts';
+import { type Wait, waitFor } from './wait.ts';
+import type { Wakeups } from './wakeups.ts';
+
+/** What to take, and as whom. Durations in milliseconds. */
+export interface TakeOptions {
+  readonly consumerId: string;
+  readonly max: number;
+  readonly leaseDuration: number;
+  /** The holder dies with this process: after a crash its leases have ended. */
+  readonly bound: boolean;
+  /** Most messages of one group. */
+  readonly perGroup: number;
+}
+
+export interface BrokerParts {
+  readonly driver: Driver;
+  readonly topology: Topology;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly wakeups: Wakeups;
+  readonly sweeper: Sweeper;
+  readonly publisher: Publisher;
+  readonly settler: Settler;
+  readonly schemaOf: (queueName: string) => PayloadSchema | undefined;
+}
+
+/** The policy between the managers and the store: what goes in, what is handed out, what ends. */
+export class MessageBroker {
+  readonly #parts: BrokerParts;
+
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
+  }
+
+  /** Stores a message in every target, or in none. @throws QueueFullError, StorageError … */
+  publishMessage(item: PublishItem, block: BlockOptions | null): Promise<Published> {
+    return this.#parts.publisher.publish(item, block);
+  }
+
+  /**
+   * Leases messages of a queue, highest priority first, and makes deliveries of them. What cannot
+   * be delivered (damaged, not what the schema allows) goes to the dead letters instead.
+   * @throws QueueNotFoundError, StorageError
+   */
+  async take<T>(queueName: string, options: TakeOptions): Promise<Delivery<T>[]> {
+    const { driver, topology, sweeper } = this.#parts;
+    const queue = topology.queue(queueName);
+    if (queue.settings.paused) return [];
+    const ref = topology.ref(queueName);
+    const askedAt = this.#parts.clock.now();
+    const leased = await driver.take({ queue: ref, ...options });
+    if (leased.length === 0) return [];
+    sweeper.expectWithin(options.leaseDuration);
+    // Between the store's clock and this one only spans are comparable: a lease began one
+    // leaseDuration before its end, and not before it was asked for.
+    const ahead = askedAt + options.leaseDuration;
+    const deliveries = await this.#admit<T>(queue, ref, leased, ahead);
+    this.#countDelivered(queueName, deliveries, options.consumerId);
+    return deliveries;
+  }
+
+  /**
+   * As `take`, but waits for the first message.
+   * @param waitMs how long at most; 0: not at all
+   * @param pollMs how often to look without having been woken
+   */
+  async receive<T>(
+    queueName: string,
+    options: TakeOptions,
+    wait: { readonly waitMs: number; readonly pollMs: number; readonly signal?: AbortSignal },
+  ): Promise<Delivery<T>[]> {
+    const { clock, wakeups } = this.#parts;
+    const deadline = clock.now() + wait.waitMs;
+    for (;;) {
+      wait.signal?.throwIfAborted();
+      // Listening begins before the look, so that nothing that comes between is missed.
+      const woken = waitFor((wake) => wakeups.onReady(queueName, wake));
+      const deliveries = await this.take<T>(queueName, options).catch((error: unknown) => {
+        woken.cancel();
+        throw error;
+      });
+      const left = deadline - clock.now();
+      if (deliveries.length > 0 || left <= 0) {
+        woken.cancel();
+        return deliveries;
+      }
+      await this.#sleep(woken, Math.min(left, wait.pollMs), wait.signal);
+    }
+  }
+
+  /** The stored message, or null. */
+  async getMessage(id: string): Promise<Envelope | null> {
+    const stored = await this.#parts.driver.get(id);
+    return stored === null ? null : readEnvelope(stored);
+  }
+
+  async browse(
+    queueName: string,
+    request: { state: MessageState; cursor?: string | undefined; limit: number },
+  ): Promise<{ messages: Envelope[]; cursor: string | null }> {
+    const queue = this.#parts.topology.ref(queueName);
+    const page = await this.#parts.driver.browse({ queue, ...request });
+    return { messages: page.messages.map(readEnvelope), cursor: page.cursor };
+  }
+
+  /** @throws LeaseLostError, MessageNotFoundError */
+  async acknowledgeMessage(id: string, consumerId: string): Promise<void> {
+    const held = await this.#heldBy(id, consumerId);
+    await settled((done) => this.#parts.settler.settle(held, done));
+  }
+
+  /** @throws LeaseLostError, MessageNotFoundError */
+  async failMessage(id: string, consumerId: string, failure: Failure): Promise<void> {
+    const held = await this.#heldBy(id, consumerId);
+    await settled((done) => this.#parts.settler.settleFailure(held, failure, true, done));
+  }
+
+  /** Back to the queue without counting as a retry. @throws LeaseLostError, MessageNotFoundError */
+  async requeueMessage(id: string, consumerId: string): Promise<void> {
+    const held = await this.#heldBy(id, consumerId);
+    await settled((done) => this.#parts.settler.giveBack(held, 'requeue', done));
+  }
+
+  /** @param leaseDuration milliseconds from now @throws LeaseLostError, MessageNotFoundError */
+  async extendLease(id: string, consumerId: string, leaseDuration: number): Promise<void> {
+    const receipt = await this.#heldBy(id, consumerId);
+    const lost = await this.#parts.driver.extend([{ receipt, leaseDuration }]);
+    this.#parts.sweeper.expectWithin(leaseDuration);
+    if (lost.length > 0) throw new LeaseLostError(id);
+  }
+
+  /** The public calls know a message by its id and their consumer id: the token is looked up. */
+  async #heldBy(id: string, consumerId: string) {
+    const stored = await this.#parts.driver.get(id);
+    if (stored === null) throw new MessageNotFoundError(id);
+    const { lease } = stored;
+    if (lease === null || lease.consumerId !== consumerId) throw new LeaseLostError(id);
+    const queue = this.#parts.topology.ref(stored.queueName);
+    return { queue, id, token: lease.token, stored: stored as LeasedMessage };
+  }
+
+  async #admit<T>(
+    queue: Queue,
+    ref: QueueRef,
+    leased: readonly LeasedMessage[],
+    ahead: number,
+  ): Promise<Delivery<T>[]> {
+    const schema = this.#parts.schemaOf(queue.name);
+    const deliveries: Delivery<T>[] = [];
+    for (const stored of leased) {
+      try {
+        if (stored.parked !== null) {
+          this.#parkedAgain(ref, stored);
+          continue;
+        }
+        let payload = readPayload(stored);
+        if (schema !== undefined) {
+          const checked = checkPayload(schema, payload, queue.name);
+          payload = checked instanceof Promise ? await checked : checked;
+        }
+        const { expiresAt, lease } = stored;
+        const staleAt = expiresAt === null ? Infinity : ahead + expiresAt - lease.until;
+        const { settler } = this.#parts;
+        deliveries.push(new Delivery<T>(ref, stored, payload as T, staleAt, settler));
+      } catch (error) {
+        this.#invalid(ref, stored, error);
+      }
+    }
+    return deliveries;
+  }
+
+  #parkedAgain(queue: QueueRef, stored: LeasedMessage): void {
+    const held = { queue, id: stored.id, token: stored.lease.token, stored };
+    this.#parts.settler.retryMove(held, stored.parked!, this.#reportFailure);
+  }
+
+  #invalid(queue: QueueRef, stored: LeasedMessage, error: unknown): void {
+    const held = { queue, id: stored.id, token: stored.lease.token, stored };
+    const failure = { kind: 'invalid', error } as const;
+    this.#parts.settler.settleFailure(held, failure, true, this.#reportFailure);
+  }
+
+  readonly #reportFailure: Done = (held, error) => {
+    if (error === null) return;
+    const { consumerId } = held.stored.lease;
+    this.#parts.events.emit('consumerError', { queue: held.queue.name, consumerId, error });
+  };
+
+  #countDelivered(queue: string, deliveries: readonly Delivery[], consumerId: string): void {
+    const { events } = this.#parts;
+    events.count(queue, 'delivered', deliveries.length);
+    if (!events.listens('delivered')) return;
+    for (const { id } of deliveries) events.emit('delivered', { queue, id, consumerId });
+  }
+
+  async #sleep(woken: Wait, ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const timer = this.#parts.clock.setTimer(woken.cancel, ms);
+    signal?.addEventListener('abort', woken.cancel);
+    await woken.done;
+    timer.cancel();
+    signal?.removeEventListener('abort', woken.cancel);
+  }
+}
+
+function readPayload(stored: StoredMessage & { readonly damaged?: boolean }): unknown {
+  if (stored.damaged === true) {
+    throw new DeserializationError(
+      `Message '${stored.id}' was damaged in the store: its checksum does not match.`,
+    );
+  }
+  return decodePayload(stored.encoding, stored.body);
+}
+
+/** For looking only: what cannot be decoded is shown as it is. */
+function readEnvelope(stored: StoredMessage): Envelope {
+  try {
+    return envelopeOf(stored, readPayload(stored));
+  } catch {
+    return envelopeOf(stored, stored.body);
+  }
+}
+
+function settled(start: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((_held, error) => (error === null ? resolve() : reject(error)));
+  });
+}

@@ -1,0 +1,180 @@
+import * as z from 'zod';
+import { type Duration, durationToMs } from './duration.ts';
+import { ValidationError } from './errors.ts';
+import { checkName, show } from './limits.ts';
+
+/** How long to wait before the next try. All times in milliseconds. */
+export interface Backoff {
+  readonly type: 'fixed' | 'exponential';
+  /** The wait before the first retry. */
+  readonly delay: number;
+  /** What each further wait is multiplied by ('exponential'). */
+  readonly factor: number;
+  /** No wait is longer. */
+  readonly maxDelay: number;
+  /** 0 to 1: the share of the wait that is drawn at random, so that retries do not come in step. */
+  readonly jitter: number;
+}
+
+/** A queue's settings as stored: normalised, every field there. Times in milliseconds. */
+export interface QueueSettings {
+  /** Most messages stored in all states, the leased ones too; null: no bound. */
+  readonly maxSize: number | null;
+  /** Most bytes stored in all states; null: no bound. */
+  readonly maxBytes: number | null;
+  /** What happens to a send at the bound. */
+  readonly overflow: 'reject' | 'drop-oldest' | 'block';
+  /** How long a message may wait, from first availability on; null: for ever. */
+  readonly messageTtl: number | null;
+  /** Where dead messages go; null: to the system's dead-letter queue. */
+  readonly deadLetterQueue: string | null;
+  /** How often a failed message is tried again: it is handed out at most `maxRetries` + 1 times. */
+  readonly maxRetries: number;
+  readonly backoff: Backoff;
+  /** How long a consumer may hold a message before it must settle it or extend the lease. */
+  readonly leaseDuration: number;
+  /** How long a deduplicationId is remembered; 0: never. */
+  readonly deduplicationWindow: number;
+  /** Nothing is handed out while true. */
+  readonly paused: boolean;
+  /** false: held in memory only, and faster; the messages do not survive the process. */
+  readonly durable: boolean;
+  /** The queue is deleted, messages included, when nobody used it for so long; null: never. */
+  readonly expiresAfterIdle: number | null;
+}
+
+/** What a caller may give for `backoff`: a fixed wait, or the fields. */
+export type BackoffInput =
+  | Duration
+  | {
+      readonly type?: 'fixed' | 'exponential';
+      readonly delay?: Duration;
+      readonly factor?: number;
+      readonly maxDelay?: Duration;
+      readonly jitter?: number;
+    };
+
+/** Settings as a caller gives them: any of them, durations as numbers or strings. */
+export interface QueueSettingsInput {
+  readonly maxSize?: number | null;
+  readonly maxBytes?: number | null;
+  readonly overflow?: 'reject' | 'drop-oldest' | 'block';
+  readonly messageTtl?: Duration | null;
+  readonly deadLetterQueue?: string | null;
+  readonly maxRetries?: number;
+  readonly backoff?: BackoffInput;
+  readonly leaseDuration?: Duration;
+  readonly deduplicationWindow?: Duration;
+  readonly paused?: boolean;
+  readonly durable?: boolean;
+  readonly expiresAfterIdle?: Duration | null;
+}
+
+export const DEFAULT_QUEUE_SETTINGS: QueueSettings = {
+  maxSize: null,
+  maxBytes: null,
+  overflow: 'reject',
+  messageTtl: null,
+  deadLetterQueue: null,
+  maxRetries: 3,
+  backoff: { type: 'exponential', delay: 1_000, factor: 2, maxDelay: 300_000, jitter: 0.2 },
+  leaseDuration: 30_000,
+  deduplicationWindow: 300_000,
+  paused: false,
+  durable: true,
+  expiresAfterIdle: null,
+};
+
+/** Retries beyond this are a loop, not a policy. */
+const RETRIES_MAX = 1_000_000;
+/** A lease shorter than a commit takes would end before its holder has it. */
+const LEASE_MIN = 10;
+
+const duration = (min: number): z.ZodType<number> =>
+  z.unknown().transform((value, context) => {
+    try {
+      const ms = durationToMs(value as Duration, 'the duration');
+      if (ms >= min) return ms;
+      context.addIssue(`must be at least ${min} ms`);
+    } catch {
+      context.addIssue("must be milliseconds or a string such as '500ms', '30s', '5m', '2h', '7d'");
+    }
+    return z.NEVER;
+  });
+
+const count = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+
+const queueName = z.unknown().transform((value, context) => {
+  try {
+    return checkName(value, 'the name');
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
+const backoffFields = z.strictObject({
+  type: z.enum(['fixed', 'exponential']).optional(),
+  delay: duration(0).optional(),
+  factor: z.number().min(1).max(100).optional(),
+  maxDelay: duration(0).optional(),
+  jitter: z.number().min(0).max(1).optional(),
+});
+
+const fixedBackoff = z
+  .custom<Duration>((value) => typeof value === 'number' || typeof value === 'string')
+  .pipe(duration(0) as z.ZodType<number, Duration>)
+  .transform((delay) => ({ type: 'fixed' as const, delay, jitter: 0 }));
+
+const settingsSchema = z.strictObject({
+  maxSize: count.nullable().optional(),
+  maxBytes: count.nullable().optional(),
+  overflow: z.enum(['reject', 'drop-oldest', 'block']).optional(),
+  messageTtl: duration(1).nullable().optional(),
+  deadLetterQueue: queueName.nullable().optional(),
+  maxRetries: z.int().min(0).max(RETRIES_MAX).optional(),
+  backoff: z.union([fixedBackoff, backoffFields]).optional(),
+  leaseDuration: duration(LEASE_MIN).optional(),
+  deduplicationWindow: duration(0).optional(),
+  paused: z.boolean().optional(),
+  durable: z.boolean().optional(),
+  expiresAfterIdle: duration(1).nullable().optional(),
+});
+
+/**
+ * Checks settings and lays them over others.
+ * @param input what the caller gave
+ * @param base the settings that hold where `input` is silent
+ * @returns complete settings
+ * @throws ValidationError naming each wrong field and what it may be
+ */
+export function mergeQueueSettings(
+  input: QueueSettingsInput,
+  base: QueueSettings = DEFAULT_QUEUE_SETTINGS,
+): QueueSettings {
+  const parsed = settingsSchema.safeParse(input);
+  if (!parsed.success) throw new ValidationError(explain(parsed.error, input));
+  const given = Object.fromEntries(
+    Object.entries(parsed.data).filter(([, value]) => value !== undefined),
+  ) as Partial<QueueSettings>;
+  const backoff = { ...base.backoff, ...given.backoff };
+  return { ...base, ...given, backoff };
+}
+
+/** The names of the settings in which two differ. */
+export function differingSettings(a: QueueSettings, b: QueueSettings): string[] {
+  const keys = Object.keys(DEFAULT_QUEUE_SETTINGS) as (keyof QueueSettings)[];
+  return keys.filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]));
+}
+
+function explain(error: z.ZodError, input: unknown): string {
+  const problems = error.issues.map((issue) => {
+    const path = issue.path.join('.');
+    const value = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      input,
+    );
+    return path === '' ? issue.message : `${path} is ${show(value)}: ${issue.message}`;
+  });
+  return `Queue settings are wrong: ${problems.join('; ')}.`;
+}

@@ -1,0 +1,60 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { QueueRef } from './driver.ts';
+import type { QueueSettings } from './queue-settings.ts';
+
+/** What the store keeps of a queue beside its name. */
+export interface QueueDocument {
+  readonly settings: QueueSettings;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/**
+ * A queue that exists. The type parameter is what its payloads are; it comes from the schema given
+ * to `createQueue`, or is the caller's word.
+ */
+export class Queue<T = unknown> {
+  readonly name: string;
+  /** The incarnation: a queue deleted and created again has another. */
+  readonly number: number;
+  /** One more with each `updateQueue`. */
+  readonly version: number;
+  readonly settings: QueueSettings;
+  readonly createdAt: Date;
+  /** Never set: it carries the payload's type, which nothing else in this class does. */
+  declare readonly payloadType?: T;
+
+  constructor(name: string, number: number, version: number, document: QueueDocument) {
+    this.name = name;
+    this.number = number;
+    this.version = version;
+    this.settings = document.settings;
+    this.createdAt = new Date(document.createdAt);
+  }
+}
+
+/** A queue by its name, or the object that `createQueue` gave. */
+export type QueueLike<T = unknown> = string | Queue<T>;
+
+/** A schema of any library that follows Standard Schema: zod, valibot, arktype … */
+export type PayloadSchema<T = unknown> = StandardSchemaV1<unknown, T>;
+
+export function queueNameOf(queue: QueueLike): string {
+  return typeof queue === 'string' ? queue : queue.name;
+}
+
+/** The numbers of a queue that its store enforces. */
+export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
+  const { settings } = queue;
+  return {
+    name: queue.name,
+    number: queue.number,
+    maxSize: settings.maxSize ?? Infinity,
+    maxBytes: settings.maxBytes ?? Infinity,
+    overflow: settings.overflow === 'drop-oldest' ? 'drop-oldest' : 'reject',
+    evictTo,
+    messageTtl: settings.messageTtl,
+    deduplicationWindow: settings.deduplicationWindow,
+    durable: settings.durable,
+  };
+}

@@ -1,0 +1,298 @@
+import { Batcher } from './batcher.ts';
+import type { Delivery, Settling } from './delivery.ts';
+import {
+  type Driver,
+  type LeasedMessage,
+  type LostIndexes,
+  NEVER,
+  type Receipt,
+  type ReleaseItem,
+} from './driver.ts';
+import { type Duration, durationToMs } from './duration.ts';
+import { LeaseLostError } from './errors.ts';
+import type { Events } from './events.ts';
+import type { Failure, FailurePolicy } from './failure-policy.ts';
+import type { NewDeath } from './message.ts';
+import type { Sweeper } from './sweeper.ts';
+import type { Topology } from './topology.ts';
+
+/** A leased message with the proof of the lease. */
+export interface Held extends Receipt {
+  readonly stored: LeasedMessage;
+}
+
+/** Told how a settlement went: null, or the error. */
+export type Done<T extends Held = Held> = (held: T, error: unknown) => void;
+
+interface SettleEntry {
+  readonly held: Held;
+  readonly done: Done;
+  /** What an acknowledged message did, when it did not end by acknowledgement. */
+  readonly as: 'acknowledged' | 'expired';
+}
+
+interface ReleaseEntry {
+  readonly held: Held;
+  readonly done: Done;
+  readonly item: ReleaseItem;
+  readonly released: () => void;
+}
+
+interface MoveEntry {
+  readonly held: Held;
+  readonly done: Done;
+  readonly to: string;
+  readonly death: NewDeath;
+  /** Whether a handler had it: else nothing may count. */
+  readonly started: boolean;
+}
+
+const MAX_BATCH = 1_024;
+const MAX_CALLS = 2;
+/** How long a message waits at its source before its full dead-letter queue is tried again. */
+const PARK_RETRY_MS = 30_000;
+
+export interface SettlerParts {
+  readonly driver: Driver;
+  readonly topology: Topology;
+  readonly events: Events;
+  readonly policy: FailurePolicy;
+  readonly sweeper: Sweeper;
+}
+
+/** Ends leases: settlements that are outstanding together become one call of the driver. */
+export class Settler implements Settling {
+  readonly #parts: SettlerParts;
+  readonly #settles: Batcher<SettleEntry>;
+  readonly #releases: Batcher<ReleaseEntry>;
+  readonly #moves: Batcher<MoveEntry>;
+
+  constructor(parts: SettlerParts) {
+    this.#parts = parts;
+    this.#settles = new Batcher((batch) => this.#runSettles(batch), MAX_BATCH, MAX_CALLS);
+    this.#releases = new Batcher((batch) => this.#runReleases(batch), MAX_BATCH, MAX_CALLS);
+    this.#moves = new Batcher((batch) => this.#runMoves(batch), MAX_BATCH, MAX_CALLS);
+  }
+
+  /** leased -> gone. */
+  settle(held: Held, done: Done, as: 'acknowledged' | 'expired' = 'acknowledged'): void {
+    this.#settles.add({ held, done, as });
+  }
+
+  /** leased -> back, without a word about why. */
+  giveBack(held: Held, as: 'requeue' | 'unstarted' | 'retry', done: Done): void {
+    this.#release(held, { delay: 0, as }, done, nothing);
+  }
+
+  /**
+   * leased -> as it was before it was taken by its id: with its delay, parked if it was parked.
+   * @param takenAt when it was leased, by the store's clock
+   */
+  restore(held: Held, takenAt: number, done: Done): void {
+    const { parked, availableAt } = held.stored;
+    const left = availableAt >= NEVER ? Infinity : Math.max(0, availableAt - takenAt);
+    this.#release(held, { delay: left, as: 'unstarted', parked }, done, nothing);
+  }
+
+  /**
+   * leased -> retried, dead-lettered, parked or dropped, as the policy decides.
+   * @param started whether a handler had it in this lease
+   */
+  settleFailure(held: Held, failure: Failure, started: boolean, done: Done): void {
+    const { topology, policy, events } = this.#parts;
+    const queue = topology.findQueue(held.queue.name);
+    if (queue === undefined || queue.number !== held.queue.number) {
+      done(held, new LeaseLostError(held.id));
+      return;
+    }
+    let decision;
+    try {
+      decision = policy.decide(queue, held.stored, failure);
+    } catch (error) {
+      // A handler's own retry delay can be wrong; the message then goes the usual way.
+      events.emit('consumerError', {
+        queue: queue.name,
+        consumerId: held.stored.lease.consumerId,
+        error,
+      });
+      decision = policy.decide(queue, held.stored, { kind: 'failed', error });
+    }
+    if (failure.kind === 'expired' && decision.action !== 'drop') this.#tell('expired', held);
+    if (decision.action === 'drop') this.settle(held, done, 'expired');
+    else if (decision.action === 'retry') {
+      this.#retry(held, decision, failure.kind === 'lease-expired', done);
+    } else if (decision.action === 'move') {
+      this.#moves.add({ held, done, to: decision.to, death: decision.death, started });
+    } else this.#park(held, decision.death, null, started, done);
+  }
+
+  /** A parked message came up again: is there room now? */
+  retryMove(held: Held, death: NewDeath, done: Done): void {
+    const { topology, policy } = this.#parts;
+    const queue = topology.findQueue(held.queue.name);
+    const to = queue === undefined ? null : policy.deadLetterQueueOf(queue);
+    if (to === null) this.#park(held, death, null, false, done);
+    else this.#moves.add({ held, done, to, death, started: false });
+  }
+
+  acknowledge(delivery: Delivery): Promise<void> {
+    return this.#once(delivery, (done) => this.settle(delivery, done));
+  }
+
+  fail(delivery: Delivery, failure: Failure): Promise<void> {
+    return this.#once(delivery, (done) => this.settleFailure(delivery, failure, true, done));
+  }
+
+  async extend(delivery: Delivery, leaseDuration: Duration): Promise<void> {
+    const ms = durationToMs(leaseDuration, 'leaseDuration');
+    const lost = await this.#parts.driver.extend([{ receipt: delivery, leaseDuration: ms }]);
+    this.#parts.sweeper.expectWithin(ms);
+    if (lost.length > 0) throw this.#lost(delivery);
+  }
+
+  /** Resolves when all that was asked for so far is done. */
+  async idle(): Promise<void> {
+    for (const batcher of [this.#moves, this.#releases, this.#settles]) await batcher.drain();
+    // A refused move ends as a release.
+    await this.#releases.drain();
+  }
+
+  #once(delivery: Delivery, start: (done: Done) => void): Promise<void> {
+    if (delivery.settled) return Promise.reject(new LeaseLostError(delivery.id));
+    delivery.settled = true;
+    return new Promise((resolve, reject) => {
+      start((_held, error) => {
+        if (error === null) resolve();
+        else {
+          // After a failed store the lease is as it was: the caller may try again.
+          delivery.settled = error instanceof LeaseLostError;
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #retry(
+    held: Held,
+    decision: { readonly delay: number; readonly error: string | undefined },
+    suspect: boolean,
+    done: Done,
+  ): void {
+    const { delay, error } = decision;
+    this.#release(held, { delay, as: 'retry', suspect }, done, () => {
+      const retryCount = held.stored.retryCount + 1;
+      this.#tell('retried', held, { delay, retryCount, ...(error === undefined ? {} : { error }) });
+    });
+  }
+
+  #park(
+    held: Held,
+    death: NewDeath,
+    waitingFor: string | null,
+    started: boolean,
+    done: Done,
+  ): void {
+    const delay = waitingFor === null ? Infinity : PARK_RETRY_MS;
+    const as = started ? 'retry' : 'unstarted';
+    this.#release(held, { delay, as, parked: death }, done, () => {
+      const queue = held.queue.name;
+      this.#parts.events.emit('parked', { queue, id: held.id, waitingFor, reason: death.reason });
+    });
+  }
+
+  #release(held: Held, how: Omit<ReleaseItem, 'receipt'>, done: Done, released: () => void): void {
+    this.#releases.add({ held, done, item: { receipt: held, ...how }, released });
+  }
+
+  async #runSettles(batch: SettleEntry[]): Promise<void> {
+    const { driver, events } = this.#parts;
+    const receipts = batch.map((entry) => entry.held);
+    await this.#finish(batch, driver.settle(receipts), ({ held, as }) => {
+      events.count(held.queue.name, as);
+      if (events.listens(as)) events.emit(as, { queue: held.queue.name, id: held.id });
+    });
+  }
+
+  async #runReleases(batch: ReleaseEntry[]): Promise<void> {
+    const { driver, sweeper } = this.#parts;
+    const items = batch.map((entry) => entry.item);
+    await this.#finish(batch, driver.release(items), ({ item, released }) => {
+      sweeper.expectWithin(item.delay);
+      released();
+    });
+  }
+
+  async #runMoves(batch: MoveEntry[]): Promise<void> {
+    const { driver, topology } = this.#parts;
+    const ready = batch.filter((entry) => topology.findQueue(entry.to) !== undefined);
+    for (const entry of batch) if (!ready.includes(entry)) this.#parkMove(entry);
+    const items = ready.map(({ held, to, death }) => ({
+      receipt: held,
+      targets: topology.targets(to),
+      death,
+    }));
+    let outcomes;
+    try {
+      outcomes = items.length === 0 ? [] : await driver.move(items);
+    } catch (error) {
+      for (const entry of ready) entry.done(entry.held, error);
+      return;
+    }
+    for (let i = 0; i < ready.length; i++) {
+      const entry = ready[i] as MoveEntry;
+      const status = outcomes[i]?.status;
+      if (status === 'moved') this.#moved(entry);
+      else if (status === 'lost') entry.done(entry.held, this.#lost(entry.held));
+      else this.#parkMove(entry);
+    }
+  }
+
+  #parkMove({ held, death, to, started, done }: MoveEntry): void {
+    this.#park(held, death, to, started, done);
+  }
+
+  #moved({ held, to, death, done }: MoveEntry): void {
+    const { events } = this.#parts;
+    this.#tell('deadLettered', held, { to, reason: death.reason });
+    events.count(to, 'enqueued');
+    if (events.listens('enqueued')) events.emit('enqueued', { queue: to, id: held.id });
+    done(held, null);
+  }
+
+  async #finish<Entry extends { readonly held: Held; readonly done: Done }>(
+    batch: readonly Entry[],
+    call: Promise<LostIndexes>,
+    succeeded: (entry: Entry) => void,
+  ): Promise<void> {
+    let lost: LostIndexes;
+    try {
+      lost = await call;
+    } catch (error) {
+      for (const { held, done } of batch) done(held, error);
+      return;
+    }
+    const lostSet = lost.length === 0 ? null : new Set(lost);
+    for (let i = 0; i < batch.length; i++) {
+      const entry = batch[i] as Entry;
+      if (lostSet?.has(i) === true) entry.done(entry.held, this.#lost(entry.held));
+      else {
+        succeeded(entry);
+        entry.done(entry.held, null);
+      }
+    }
+  }
+
+  #lost(held: Held): LeaseLostError {
+    this.#tell('leaseLost', held, { consumerId: held.stored.lease.consumerId });
+    return new LeaseLostError(held.id);
+  }
+
+  #tell(name: 'retried' | 'deadLettered' | 'leaseLost' | 'expired', held: Held, more = {}): void {
+    const { events } = this.#parts;
+    const queue = held.queue.name;
+    events.count(queue, name);
+    if (events.listens(name)) events.emit(name, { queue, id: held.id, ...more });
+  }
+}
+
+function nothing(): void {}

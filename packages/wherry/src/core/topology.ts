@@ -1,0 +1,216 @@
+import type { QueueRef, TopologyChange, TopologyEntry, TopologyStore } from './driver.ts';
+import { QueueNotFoundError, StorageError } from './errors.ts';
+import { type Queue, Queue as QueueClass, type QueueDocument, queueRef } from './queue.ts';
+import type { Binding, Exchange } from './routing/exchange.ts';
+import { Router } from './routing/router.ts';
+
+interface Resolved {
+  readonly ref: QueueRef;
+  readonly targets: readonly QueueRef[];
+}
+
+const PUT_TRIES = 20;
+
+/**
+ * What this process knows of the queues, exchanges and bindings in the store, kept current by
+ * watching it. Look-ups are synchronous; changes go to the store first, by compare-and-set.
+ */
+export class Topology {
+  readonly router: Router;
+  readonly #store: TopologyStore;
+  readonly #entries = new Map<string, TopologyEntry>();
+  readonly #queues = new Map<string, Queue>();
+  readonly #byNumber = new Map<number, Queue>();
+  /** Refs hold limits of the queue and of where it evicts to: any change makes them anew. */
+  #resolved = new Map<string, Resolved>();
+  #deadLetterQueues: ReadonlySet<string> | null = null;
+  readonly #listeners = new Set<(change: TopologyChange) => void>();
+  #unwatch: (() => void) | null = null;
+
+  constructor(store: TopologyStore) {
+    this.#store = store;
+    this.router = new Router({ hasQueue: (name) => this.#queues.has(name) });
+  }
+
+  async open(): Promise<void> {
+    this.#unwatch = this.#store.watch((change) => this.#apply(change));
+    const entries = await this.#store.load();
+    // Bindings last: what they bind must be there.
+    const order = ['queue', 'exchange', 'binding'];
+    const sorted = entries.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+    for (const entry of sorted) this.#apply({ type: 'put', entry });
+  }
+
+  close(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+  }
+
+  /** Calls back after each change, once the look-ups show it. @returns how to stop */
+  watch(listener: (change: TopologyChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws QueueNotFoundError */
+  queue(name: string): Queue {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw new QueueNotFoundError(name);
+    return queue;
+  }
+
+  findQueue(name: string): Queue | undefined {
+    return this.#queues.get(name);
+  }
+
+  queueByNumber(number: number): Queue | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  queues(): Queue[] {
+    return [...this.#queues.values()];
+  }
+
+  /** The queue as its store wants it named. @throws QueueNotFoundError */
+  ref(name: string): QueueRef {
+    return this.#resolve(name).ref;
+  }
+
+  /** A publish to just this queue; the same array every time. @throws QueueNotFoundError */
+  targets(name: string): readonly QueueRef[] {
+    return this.#resolve(name).targets;
+  }
+
+  /** Whether some queue names this one as its dead-letter queue. */
+  isDeadLetterQueue(name: string): boolean {
+    this.#deadLetterQueues ??= new Set(
+      this.queues().flatMap((queue) => queue.settings.deadLetterQueue ?? []),
+    );
+    return this.#deadLetterQueues.has(name);
+  }
+
+  find(kind: string, name: string): TopologyEntry | undefined {
+    return this.#entries.get(`${kind}/${name}`);
+  }
+
+  list(kind: string): TopologyEntry[] {
+    return [...this.#entries.values()].filter((entry) => entry.kind === kind);
+  }
+
+  /**
+   * Compare-and-set until it took.
+   * @param change is given the present entry, and says what to store; `null` leaves it as it is
+   * @returns the entry that is stored then
+   */
+  async put(
+    kind: string,
+    name: string,
+    change: (present: TopologyEntry | undefined) => unknown,
+  ): Promise<TopologyEntry> {
+    for (let tries = 0; tries < PUT_TRIES; tries++) {
+      const present = this.find(kind, name);
+      const value = change(present);
+      if (value === null && present !== undefined) return present;
+      const stored = await this.#store.put({ kind, name, value }, present?.version ?? 0);
+      if (stored !== null) {
+        this.#apply({ type: 'put', entry: stored });
+        return stored;
+      }
+      await this.#reload();
+    }
+    throw new StorageError(`${kind} '${name}' kept being changed by others; try again.`, {
+      code: 'CONFLICT',
+      retriable: true,
+    });
+  }
+
+  /** @returns whether there was such an entry */
+  async remove(kind: string, name: string): Promise<boolean> {
+    for (;;) {
+      const present = this.find(kind, name);
+      if (present === undefined) return false;
+      if (await this.#store.remove(kind, name, present.version)) {
+        this.forget(kind, name);
+        return true;
+      }
+      await this.#reload();
+    }
+  }
+
+  /** The entry is known to be gone from the store. */
+  forget(kind: string, name: string): void {
+    this.#apply({ type: 'removed', kind, name });
+  }
+
+  async #reload(): Promise<void> {
+    const entries = await this.#store.load();
+    const alive = new Set(entries.map((entry) => `${entry.kind}/${entry.name}`));
+    for (const { kind, name } of this.#entries.values()) {
+      if (!alive.has(`${kind}/${name}`)) this.forget(kind, name);
+    }
+    for (const entry of entries) this.#apply({ type: 'put', entry });
+  }
+
+  #resolve(name: string): Resolved {
+    let resolved = this.#resolved.get(name);
+    if (resolved === undefined) {
+      const queue = this.queue(name);
+      const evictTo = queue.settings.deadLetterQueue;
+      const target = evictTo === null ? undefined : this.#queues.get(evictTo);
+      const ref = queueRef(queue, target === undefined ? null : queueRef(target, null));
+      resolved = { ref, targets: [ref] };
+      this.#resolved.set(name, resolved);
+    }
+    return resolved;
+  }
+
+  #apply(change: TopologyChange): void {
+    const { kind, name } = change.type === 'put' ? change.entry : change;
+    const key = `${kind}/${name}`;
+    const present = this.#entries.get(key);
+    if (change.type === 'put') {
+      // What a watch brings may be older than what a call has brought already.
+      const { entry } = change;
+      if (present?.number === entry.number && present.version >= entry.version) return;
+      this.#entries.set(key, entry);
+    } else if (!this.#entries.delete(key)) return;
+    if (kind === 'queue') this.#applyQueue(change, name);
+    else if (kind === 'exchange') this.#applyExchange(change, name);
+    else if (kind === 'binding') this.#applyBinding(change, present);
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #applyQueue(change: TopologyChange, name: string): void {
+    this.#resolved = new Map();
+    this.#deadLetterQueues = null;
+    const former = this.#queues.get(name);
+    if (former !== undefined) this.#byNumber.delete(former.number);
+    if (change.type === 'removed') {
+      this.#queues.delete(name);
+      this.router.removeQueue(name);
+      return;
+    }
+    const { number, version, value } = change.entry;
+    const queue = new QueueClass(name, number, version, value as QueueDocument);
+    this.#queues.set(name, queue);
+    this.#byNumber.set(number, queue);
+  }
+
+  #applyExchange(change: TopologyChange, name: string): void {
+    if (change.type === 'removed') this.router.removeExchange(name);
+    else this.router.addExchange(change.entry.value as Exchange);
+  }
+
+  #applyBinding(change: TopologyChange, present: TopologyEntry | undefined): void {
+    if (change.type === 'put') {
+      const binding = change.entry.value as Binding;
+      // A binding whose end is gone already routes nowhere: its removal was cut short, or comes.
+      if (this.#hasEnds(binding)) this.router.addBinding(binding);
+    } else if (present !== undefined) this.router.removeBinding(present.value as Binding);
+  }
+
+  #hasEnds({ exchange, destination }: Binding): boolean {
+    const found = this.find(destination.type, destination.name);
+    return this.find('exchange', exchange) !== undefined && found !== undefined;
+  }
+}

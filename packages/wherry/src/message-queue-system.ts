@@ -1,0 +1,390 @@
+import type { EventEmitter } from 'node:events';
+import { type Parts, assemble } from './assemble.ts';
+import type { MessageQueueConfig } from './config.ts';
+import {
+  type ConsumerConfig,
+  type ConsumerManager,
+  DEFAULT_BATCH_SIZE,
+  DEFAULT_POLL_INTERVAL_MS,
+} from './core/consumer-manager.ts';
+import type { Consumer } from './core/consumer.ts';
+import type { DeadLetterQueue } from './core/dead-letter-queue.ts';
+import type { Delivery } from './core/delivery.ts';
+import { streamDeliveries } from './core/delivery-stream.ts';
+import type { Driver } from './core/driver.ts';
+import { type Duration, durationToMs } from './core/duration.ts';
+import type { EventMap } from './core/events.ts';
+import type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
+import { type Limits, checkInteger, checkName } from './core/limits.ts';
+import type { MessageBroker } from './core/message-broker.ts';
+import type {
+  MessageSender,
+  PublishRequest,
+  PublishResult,
+  SendOptions,
+  SendResult,
+} from './core/message-sender.ts';
+import type { Envelope, Message, MessageState } from './core/message.ts';
+import type { ProducerConfig, ProducerManager } from './core/producer-manager.ts';
+import type { Producer } from './core/producer.ts';
+import type { QueueConfig, QueueInfo, QueueManager } from './core/queue-manager.ts';
+import type { QueueSettingsInput } from './core/queue-settings.ts';
+import { type Queue, type QueueLike, queueNameOf } from './core/queue.ts';
+import type { Binding, Exchange, ExchangeConfig } from './core/routing/exchange.ts';
+import type { BindingFilter } from './core/routing/router.ts';
+import { openStore } from './open-store.ts';
+import { SystemClock } from './system-clock.ts';
+
+/** How to receive one message, or several. */
+export interface ReceiveOptions {
+  /** How long to wait for the first. Default: not at all. */
+  readonly waitMs?: Duration;
+  /** Default: the queue's. */
+  readonly leaseDuration?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+export interface ConsumeOptions {
+  readonly consumerId?: string;
+  /** Most messages taken at a time. Default 16. */
+  readonly batchSize?: number;
+  readonly leaseDuration?: Duration;
+  readonly pollInterval?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
+const BROWSE_MAX = 1_000;
+
+/**
+ * A message queue: open one, create queues, send and receive.
+ *
+ * ```ts
+ * await using mq = await MessageQueueSystem.open({ storage: './wherry-data' });
+ * await mq.createQueue({ name: 'emails' });
+ * await mq.sendMessage('emails', { payload: { to: 'ada@example.com' } });
+ * ```
+ */
+export class MessageQueueSystem implements AsyncDisposable {
+  readonly queueManager: QueueManager;
+  readonly exchangeManager: ExchangeManager;
+  readonly producerManager: ProducerManager;
+  readonly consumerManager: ConsumerManager;
+  readonly messageBroker: MessageBroker;
+  readonly deadLetterQueue: DeadLetterQueue;
+  readonly limits: Limits;
+  readonly #parts: Parts;
+  #streams = 0;
+  #closed: Promise<void> | null = null;
+
+  /** Opens a system on a store. @throws ValidationError, StorageInUseError, StorageError */
+  static async open(config: MessageQueueConfig = {}): Promise<MessageQueueSystem> {
+    const clock = config.clock ?? new SystemClock();
+    const driver = await openStore(config.storage ?? 'memory:', clock);
+    let system: MessageQueueSystem;
+    try {
+      system = new MessageQueueSystem(assemble(driver, clock, config));
+    } catch (error) {
+      await driver.close();
+      throw error;
+    }
+    try {
+      await system.#initialize(config);
+    } catch (error) {
+      await system.close({ deadline: 0 });
+      throw error;
+    }
+    return system;
+  }
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.queueManager = parts.queues;
+    this.exchangeManager = parts.exchanges;
+    this.producerManager = parts.producers;
+    this.consumerManager = parts.consumers;
+    this.messageBroker = parts.broker;
+    this.deadLetterQueue = parts.deadLetters;
+    this.limits = parts.limits;
+  }
+
+  async #initialize(config: MessageQueueConfig): Promise<void> {
+    const { topology, deadLetters, sweeper, settler, idleQueues } = this.#parts;
+    await topology.open();
+    await deadLetters.initialize();
+    await sweeper.start(settler);
+    await this.queueManager.initialize(config.queues ?? []);
+    for (const exchange of config.exchanges ?? []) await this.createExchange(exchange);
+    for (const binding of config.bindings ?? []) await this.bind(binding);
+    await this.producerManager.initialize(config.producers ?? []);
+    await this.consumerManager.initialize(config.consumers ?? []);
+    idleQueues.start();
+  }
+
+  /** What happens, as it happens: `mq.events.on('deadLettered', ({ queue, id }) => …)`. */
+  get events(): EventEmitter<{ [name in keyof EventMap]: [EventMap[name]] }> {
+    return this.#parts.events.emitter;
+  }
+
+  /** What the store holds, as data. */
+  get storage(): Pick<Driver, 'name' | 'supports'> {
+    return this.#parts.driver;
+  }
+
+  /** @see QueueManager.createQueue */
+  createQueue<T = unknown>(config: QueueConfig<T>): Promise<Queue<T>> {
+    return this.queueManager.createQueue(config);
+  }
+
+  /** @see QueueManager.updateQueue */
+  updateQueue(queue: QueueLike, changes: QueueSettingsInput): Promise<Queue> {
+    return this.queueManager.updateQueue(queueNameOf(queue), changes);
+  }
+
+  /** @throws QueueNotFoundError */
+  getQueue(name: string): Queue {
+    return this.queueManager.validateQueue(name);
+  }
+
+  listQueues(): Queue[] {
+    return this.queueManager.listQueues();
+  }
+
+  /** @see QueueManager.getQueueInfo */
+  getQueueInfo(queue: QueueLike): Promise<QueueInfo> {
+    return this.queueManager.getQueueInfo(queueNameOf(queue));
+  }
+
+  listQueueInfo(): Promise<QueueInfo[]> {
+    return Promise.all(this.listQueues().map((queue) => this.getQueueInfo(queue.name)));
+  }
+
+  /** @see QueueManager.deleteQueue */
+  deleteQueue(queue: QueueLike, options?: { readonly force?: boolean }): Promise<number> {
+    return this.queueManager.deleteQueue(queueNameOf(queue), options);
+  }
+
+  /** @see QueueManager.purgeQueue */
+  purgeQueue(queue: QueueLike): Promise<number> {
+    return this.queueManager.purgeQueue(queueNameOf(queue));
+  }
+
+  /** Nothing is handed out until `resumeQueue`; sends go on. @throws QueueNotFoundError */
+  async pauseQueue(queue: QueueLike): Promise<void> {
+    await this.updateQueue(queue, { paused: true });
+  }
+
+  /** @throws QueueNotFoundError */
+  async resumeQueue(queue: QueueLike): Promise<void> {
+    await this.updateQueue(queue, { paused: false });
+  }
+
+  /** @see MessageSender.sendMessage */
+  sendMessage<T>(queue: QueueLike<T>, message: Message<T>, options?: SendOptions): Promise<string> {
+    return this.#parts.sender.sendMessage(queue, message, options);
+  }
+
+  /** @see MessageSender.sendBatch */
+  sendBatch<T>(
+    queue: QueueLike<T>,
+    messages: readonly Message<T>[],
+    options?: SendOptions & { readonly atomic?: boolean },
+  ): Promise<SendResult[]> {
+    return this.#parts.sender.sendBatch(queue, messages, options);
+  }
+
+  /** @see MessageSender.publish */
+  publish(
+    exchange: string,
+    routingKey: string,
+    message: Message,
+    options?: SendOptions,
+  ): Promise<PublishResult> {
+    return this.#parts.sender.publish({ exchange, routingKey, message }, options);
+  }
+
+  /** @see MessageSender.publishBatch */
+  publishBatch(
+    requests: readonly PublishRequest[],
+    options?: SendOptions,
+  ): ReturnType<MessageSender['publishBatch']> {
+    return this.#parts.sender.publishBatch(requests, options);
+  }
+
+  /**
+   * Leases the next message; with `max`, up to so many. It must be settled with
+   * `acknowledgeMessage` or `rejectMessage` (or on the delivery) before the lease ends.
+   * @returns the delivery or null; with `max`, an array
+   */
+  receiveMessage<T>(
+    queue: QueueLike<T>,
+    consumerId: string,
+    options: ReceiveOptions & { readonly max: number },
+  ): Promise<Delivery<T>[]>;
+  receiveMessage<T>(
+    queue: QueueLike<T>,
+    consumerId: string,
+    options?: ReceiveOptions,
+  ): Promise<Delivery<T> | null>;
+  async receiveMessage<T>(
+    queue: QueueLike<T>,
+    consumerId: string,
+    options: ReceiveOptions & { readonly max?: number } = {},
+  ): Promise<Delivery<T>[] | Delivery<T> | null> {
+    const { max, waitMs, leaseDuration, signal } = options;
+    const { name, settings } = this.getQueue(queueNameOf(queue));
+    const lease = leaseDuration ?? settings.leaseDuration;
+    const take = {
+      consumerId: checkName(consumerId, 'The consumer id'),
+      max: max === undefined ? 1 : checkInteger(max, 'max', 1, this.limits.batchSize),
+      leaseDuration: durationToMs(lease, 'leaseDuration'),
+      bound: false,
+      perGroup: 1,
+    };
+    this.#parts.idleQueues.used(name);
+    const deliveries = await this.messageBroker.receive<T>(name, take, {
+      waitMs: durationToMs(waitMs ?? 0, 'waitMs'),
+      pollMs: DEFAULT_POLL_INTERVAL_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return max === undefined ? (deliveries[0] ?? null) : deliveries;
+  }
+
+  /**
+   * Done: the message is gone.
+   * @throws LeaseLostError when `consumerId` does not hold it @throws MessageNotFoundError
+   */
+  acknowledgeMessage(id: string, consumerId: string): Promise<void> {
+    return this.messageBroker.acknowledgeMessage(id, consumerId);
+  }
+
+  /**
+   * Failed: tried again after the queue's back-off or `delay`, dead-lettered when the retries are
+   * used up. With `requeue: true` it goes back at once and does not count.
+   * @throws LeaseLostError when `consumerId` does not hold it @throws MessageNotFoundError
+   */
+  rejectMessage(
+    id: string,
+    consumerId: string,
+    reason: string,
+    options: { readonly delay?: Duration; readonly requeue?: boolean } = {},
+  ): Promise<void> {
+    if (options.requeue === true) return this.messageBroker.requeueMessage(id, consumerId);
+    const failure = { kind: 'failed', error: reason, delay: options.delay } as const;
+    return this.messageBroker.failMessage(id, consumerId, failure);
+  }
+
+  /** @throws LeaseLostError when `consumerId` does not hold it @throws MessageNotFoundError */
+  async extendLease(id: string, consumerId: string, leaseDuration: Duration): Promise<void> {
+    const ms = durationToMs(leaseDuration, 'leaseDuration');
+    await this.messageBroker.extendLease(id, consumerId, ms);
+  }
+
+  /** The stored message, whatever its state; null when there is none. Takes nothing. */
+  getMessage(id: string): Promise<Envelope | null> {
+    return this.messageBroker.getMessage(id);
+  }
+
+  /** A page of stored messages, without taking them. `limit`: 1 to 1,000, default 100. */
+  async browse(
+    queue: QueueLike,
+    options: {
+      readonly state?: MessageState;
+      readonly cursor?: string;
+      readonly limit?: number;
+    } = {},
+  ): Promise<{ messages: Envelope[]; cursor: string | null }> {
+    const limit = checkInteger(options.limit ?? 100, 'limit', 1, BROWSE_MAX);
+    const { state = 'ready', cursor } = options;
+    return this.messageBroker.browse(queueNameOf(queue), { state, cursor, limit });
+  }
+
+  /** @see ExchangeManager.createExchange */
+  createExchange(config: ExchangeConfig): Promise<Exchange> {
+    return this.exchangeManager.createExchange(config);
+  }
+
+  /** @see ExchangeManager.deleteExchange */
+  deleteExchange(name: string): Promise<void> {
+    return this.exchangeManager.deleteExchange(name);
+  }
+
+  listExchanges(): Exchange[] {
+    return this.exchangeManager.listExchanges();
+  }
+
+  /** @see ExchangeManager.bind */
+  bind(config: BindConfig): Promise<void> {
+    return this.exchangeManager.bind(config);
+  }
+
+  /** @see ExchangeManager.unbind */
+  unbind(config: BindConfig): Promise<void> {
+    return this.exchangeManager.unbind(config);
+  }
+
+  listBindings(filter?: BindingFilter): Binding[] {
+    return this.exchangeManager.listBindings(filter);
+  }
+
+  /** @see ProducerManager.createProducer */
+  createProducer<T = unknown>(config: ProducerConfig<T>): Promise<Producer<T>> {
+    return this.producerManager.createProducer(config);
+  }
+
+  /** @see ConsumerManager.createConsumer */
+  createConsumer<T = unknown>(config: ConsumerConfig<T>): Promise<Consumer<T>> {
+    return this.consumerManager.createConsumer(config);
+  }
+
+  /** Deliveries of a queue for `for await`. Each must be settled in the loop's body. */
+  consume<T>(
+    queue: QueueLike<T>,
+    options: ConsumeOptions = {},
+  ): AsyncGenerator<Delivery<T>, void, undefined> {
+    const { name, settings } = this.getQueue(queueNameOf(queue));
+    const { signal, leaseDuration, pollInterval, batchSize, consumerId } = options;
+    return streamDeliveries<T>(
+      {
+        queueName: name,
+        consumerId: checkName(consumerId ?? `stream-${++this.#streams}`, 'The consumer id'),
+        batchSize: checkInteger(
+          batchSize ?? DEFAULT_BATCH_SIZE,
+          'batchSize',
+          1,
+          this.limits.batchSize,
+        ),
+        leaseDuration: durationToMs(leaseDuration ?? settings.leaseDuration, 'leaseDuration'),
+        pollInterval: durationToMs(pollInterval ?? DEFAULT_POLL_INTERVAL_MS, 'pollInterval'),
+        signal,
+      },
+      this.#parts,
+    );
+  }
+
+  /**
+   * Stops consumers gracefully, waits for what was sent, and lets go of the store.
+   * @param options.deadline until running handlers are abandoned. Default 10 s.
+   */
+  close(options: { readonly deadline?: Duration } = {}): Promise<void> {
+    const deadline = durationToMs(options.deadline ?? DEFAULT_CLOSE_DEADLINE_MS, 'deadline');
+    this.#closed ??= this.#close(deadline);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(deadline: number): Promise<void> {
+    const { idleQueues, publisher, sweeper, settler, wakeups, topology, driver } = this.#parts;
+    idleQueues.close();
+    await this.consumerManager.close(deadline);
+    await publisher.close();
+    await sweeper.close();
+    await settler.idle();
+    wakeups.close();
+    topology.close();
+    await driver.close();
+  }
+}
