@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import type { QueueRef } from '../../core/driver.ts';
+import type { AspectTests } from './aspect.ts';
+import { eventually, type Fixture, receiptOf } from './fixture.ts';
+
+/** Runs an action and waits until the queue's subscribers were told. */
+async function expectNotice(
+  t: Fixture,
+  queue: QueueRef,
+  what: 'ready' | 'room',
+  action: () => Promise<unknown>,
+): Promise<void> {
+  let isTold = false;
+  const stop = t.driver.notifier.subscribe((queueNumber, told) => {
+    if (queueNumber === queue.number && told === what) isTold = true;
+  });
+  await action();
+  await eventually(() => isTold);
+  stop();
+}
+
+export const notifierTests: AspectTests = {
+  'takers are told of what becomes ready': async (t) => {
+    const queue = await t.createQueue('queue');
+    const dead = await t.createQueue('dead');
+    await expectNotice(t, queue, 'ready', () => t.send(queue, 'a'));
+    const leased = await t.takeOne(queue);
+    await expectNotice(t, queue, 'ready', () => t.release(queue, leased));
+    const again = await t.takeOne(queue);
+    await expectNotice(t, dead, 'ready', () =>
+      t.driver.move([{ receipt: receiptOf(queue, again), targets: [dead] }]),
+    );
+    await t.send(queue, 'delayed', { delay: 10 });
+    t.clock.advance(10);
+    await expectNotice(t, queue, 'ready', () => t.sweep());
+  },
+
+  'takers are told when a group goes on': async (t) => {
+    const queue = await t.createQueue('queue');
+    await t.sendAll(queue, ['g1', 'g2'], { groupId: 'g' });
+    const g1 = await t.takeOne(queue);
+    await expectNotice(t, queue, 'ready', () => t.settle(queue, g1));
+  },
+
+  'senders are told of room': async (t) => {
+    const limits = { maxSize: 2, overflow: 'drop-oldest' } as const;
+    const queue = await t.createQueue('queue', limits);
+    await t.sendAll(queue, ['a', 'b']);
+    await expectNotice(t, queue, 'room', () => t.send(queue, 'c'));
+    const [b, c] = await t.take(queue);
+    await expectNotice(t, queue, 'room', () => t.settle(queue, b!));
+    await expectNotice(t, queue, 'room', () =>
+      t.driver.move([{ receipt: receiptOf(queue, c!), targets: [] }]),
+    );
+    await t.send(queue, 'd');
+    await expectNotice(t, queue, 'room', () => t.driver.purge(queue));
+  },
+
+  'who unsubscribed is told nothing': async (t) => {
+    const queue = await t.createQueue('queue');
+    let told = 0;
+    const stop = t.driver.notifier.subscribe(() => {
+      told += 1;
+    });
+    stop();
+    await expectNotice(t, queue, 'ready', () => t.send(queue, 'a'));
+    assert.equal(told, 0);
+  },
+};

@@ -1,0 +1,121 @@
+/** Means to plant a bug in a driver and to see what the conformance suite says about it. */
+import type { Clock } from '../../src/core/clock.ts';
+import type { Driver, LeasedMessage, QueueRef, Receipt } from '../../src/core/driver.ts';
+import { createMemoryDriver } from '../../src/drivers/memory/index.ts';
+import { conformanceSuite, type CreateStore, type ModelOptions } from '../../src/testing/index.ts';
+
+/** A driver whose other methods are those of the correct one. */
+export function override(driver: Driver, methods: Partial<Driver>): Driver {
+  return new Proxy(driver, {
+    get(target, key: keyof Driver) {
+      const value: unknown = key in methods ? methods[key] : target[key];
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+export function receiptOf(queue: QueueRef, { id, lease }: LeasedMessage): Receipt {
+  return { queue, id, token: lease.token };
+}
+
+/** Stores of memory drivers with a bug. */
+export function memoryStores(plant: (driver: Driver, clock: Clock) => Driver): CreateStore {
+  return async (clock) => ({
+    connect: () => plant(createMemoryDriver({ clock }), clock),
+    remove: async () => undefined,
+  });
+}
+
+/** What a store that only pretends to persist may get wrong when it is opened again. */
+export interface RestartBug {
+  /** Changes the driver, once and for all restarts. */
+  readonly wrap?: (driver: Driver) => Driver;
+  /** Instead of ending the leases that end with their driver. */
+  readonly restart?: (driver: Driver, ending: readonly Receipt[]) => Promise<unknown>;
+}
+
+/** A memory driver that lives through `close` and crashes, so that restarts can be got wrong. */
+export function lastingStores(bug: RestartBug = {}): CreateStore {
+  const end = (driver: Driver, ending: readonly Receipt[]): Promise<unknown> =>
+    driver.extend(ending.map((receipt) => ({ receipt, leaseDuration: 0 })));
+  return async (clock) => {
+    const memory = createMemoryDriver({ clock });
+    const driver = bug.wrap?.(memory) ?? memory;
+    await driver.open();
+    const ending: Receipt[] = [];
+    let openings = 0;
+    return {
+      connect: () =>
+        lasting(driver, ending, async () => {
+          openings += 1;
+          if (openings > 1) await (bug.restart ?? end)(driver, ending.splice(0));
+        }),
+      crash: async () => undefined,
+      remove: async () => undefined,
+    };
+  };
+}
+
+/** @param ending gets the leases that end when the driver does */
+function lasting(driver: Driver, ending: Receipt[], open: () => Promise<void>): Driver {
+  let isClosed = false;
+  const connected = override(driver, {
+    open,
+    close: async () => {
+      isClosed = true;
+    },
+    take: async (request) => {
+      const batch = await driver.take(request);
+      if (request.bound) ending.push(...batch.map((one) => receiptOf(request.queue, one)));
+      return batch;
+    },
+    sweep: async (max) => {
+      const result = await driver.sweep(max);
+      for (const message of result.messages) {
+        const queue = { number: message.queue } as QueueRef;
+        ending.push(receiptOf(queue, message));
+      }
+      return result;
+    },
+  });
+  return new Proxy(connected, {
+    get(target, key: keyof Driver) {
+      if (isClosed && (key === 'publish' || key === 'take')) throw new Error('closed');
+      return target[key];
+    },
+  });
+}
+
+export interface Verdict {
+  readonly passed: readonly string[];
+  readonly failed: readonly string[];
+}
+
+export interface SuiteRun {
+  readonly createStore: CreateStore;
+  readonly only: (title: string) => boolean;
+  readonly gaps?: Readonly<Record<string, string>>;
+  readonly model?: ModelOptions;
+}
+
+/** Runs the suite, or those of its tests that `only` picks, one after the other. */
+export async function runSuite({ only, ...options }: SuiteRun): Promise<Verdict> {
+  const tests: { title: string; body: () => Promise<void> }[] = [];
+  conformanceSuite({
+    ...options,
+    name: 'planted',
+    test: (title, body) => tests.push({ title: title.slice('planted: '.length), body }),
+    skip: () => undefined,
+  });
+  const passed: string[] = [];
+  const failed: string[] = [];
+  for (const { title, body } of tests.filter((one) => only(one.title))) {
+    try {
+      await body();
+      passed.push(title);
+    } catch {
+      failed.push(title);
+    }
+  }
+  return { passed, failed };
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import type { MessageQueueSystem } from '../../src/index.ts';
+import { eachStore, until } from './fixture.ts';
+
+eachStore('every event is told, and counted', async ({ open, advance }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q', maxRetries: 1, backoff: 0 });
+  const told = listenToAll(mq);
+  const id = await mq.sendMessage('q', { payload: 1 });
+  await (await mq.receiveMessage('q', 'me'))!.reject('once');
+  await (await mq.receiveMessage('q', 'me'))!.reject('twice');
+  await mq.sendMessage('q', { payload: 2 });
+  await (await mq.receiveMessage('q', 'me'))!.acknowledge();
+  await mq.sendMessage('q', { payload: 3, ttl: '1s' });
+  await advance(1_100);
+  assert.deepEqual(told.slice(0, 6), [
+    `enqueued q ${id}`,
+    `delivered q ${id}`,
+    `retried q ${id}`,
+    `delivered q ${id}`,
+    `deadLettered q ${id}`,
+    `enqueued dead-letter ${id}`,
+  ]);
+  const { counters } = await mq.getQueueInfo('q');
+  assert.deepEqual(counters, {
+    enqueued: 3,
+    delivered: 3,
+    acknowledged: 1,
+    retried: 1,
+    deadLettered: 1,
+    expired: 1,
+    dropped: 0,
+    leaseLost: 0,
+  });
+});
+
+function listenToAll(mq: MessageQueueSystem): string[] {
+  const told: string[] = [];
+  const names = ['enqueued', 'delivered', 'acknowledged', 'retried', 'deadLettered', 'expired'];
+  for (const name of names) {
+    mq.events.on(name as 'enqueued', ({ queue, id }) => told.push(`${name} ${queue} ${id}`));
+  }
+  return told;
+}
+
+eachStore('a listener that throws harms nothing', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q' });
+  const uncaught: unknown[] = [];
+  const catchIt = (error: unknown): void => void uncaught.push(error);
+  const former = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', catchIt);
+  mq.events.on('enqueued', () => {
+    throw new Error('mine');
+  });
+  await mq.sendMessage('q', { payload: 1 });
+  await until(() => uncaught.length === 1);
+  process.removeAllListeners('uncaughtException');
+  for (const listener of former) process.on('uncaughtException', listener);
+  assert.equal((await mq.getQueueInfo('q')).ready, 1);
+});
