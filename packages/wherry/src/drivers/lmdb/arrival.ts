@@ -1,0 +1,100 @@
+import type { NewMessage, QueueRef } from '../../core/driver.ts';
+import type { Death } from '../../core/message.ts';
+import { enter } from './groups.ts';
+import { SCHEDULED } from './item.ts';
+import type { QueueState } from './queue-state.ts';
+import type { StoredRecord } from './record.ts';
+import { insert } from './spaces.ts';
+import type { LmdbStore } from './store.ts';
+
+const NO_DEATHS: readonly Death[] = Object.freeze([]);
+
+/**
+ * new -> ready or scheduled. A first delay keeps a message out of its group (G11).
+ * @param publishId the first copy's id; null: this is the first
+ * @returns its id
+ */
+export function storeNew(
+  lmdb: LmdbStore,
+  queue: QueueState,
+  ref: QueueRef,
+  message: NewMessage,
+  publishId: string | null,
+  now: number,
+): string {
+  lmdb.touch(queue);
+  const sequence = nextSequence(queue);
+  const given = publishId === null ? (message.id ?? null) : null;
+  const availableAt = Math.max(now, message.deliverAt ?? now + message.delay);
+  const record: StoredRecord = {
+    encoding: message.encoding,
+    priority: message.priority,
+    timestamp: now,
+    availableAt,
+    expiresAt: expiryAt(availableAt, message.ttl, ref),
+    retryCount: 0,
+    deliveryCount: 0,
+    bytes: message.bytes,
+    id: given,
+    publishId,
+    suspect: false,
+    damaged: false,
+    blocksGroup: false,
+    properties: message.properties,
+    groupId: message.groupId,
+    deduplicationId: message.deduplicationId,
+    deaths: message.deaths ?? NO_DEATHS,
+    parked: null,
+    body: message.body,
+  };
+  const space = availableAt > now ? SCHEDULED : enter(lmdb, queue, message.groupId, sequence);
+  return insert(lmdb, queue, record, sequence, space).id;
+}
+
+/**
+ * A stored message arrives from another queue: ready, with a new life (G7).
+ * @param id the one it keeps; null: it gets its own
+ * @param publishId the one that it had
+ * @returns its id
+ */
+export function storeMoved(
+  lmdb: LmdbStore,
+  queue: QueueState,
+  ref: QueueRef,
+  record: StoredRecord,
+  id: string | null,
+  publishId: string,
+  deaths: readonly Death[],
+  now: number,
+): string {
+  lmdb.touch(queue);
+  const sequence = nextSequence(queue);
+  const newId = id ?? queue.makeId(now, sequence);
+  const moved: StoredRecord = {
+    ...record,
+    availableAt: now,
+    expiresAt: expiryAt(now, null, ref),
+    retryCount: 0,
+    deliveryCount: 0,
+    id: newId === queue.makeId(record.timestamp, sequence) ? null : newId,
+    publishId: publishId === newId ? null : publishId,
+    suspect: false,
+    blocksGroup: false,
+    deaths,
+    parked: null,
+  };
+  const space = enter(lmdb, queue, record.groupId, sequence);
+  return insert(lmdb, queue, moved, sequence, space).id;
+}
+
+function nextSequence(queue: QueueState): number {
+  const sequence = queue.counters.nextSequence;
+  queue.counters.nextSequence += 1;
+  return sequence;
+}
+
+/** @returns when it ends by its own TTL or the queue's, whichever is shorter; null: never */
+function expiryAt(availableAt: number, ttl: number | null, queue: QueueRef): number | null {
+  const shortest = Math.min(ttl ?? Infinity, queue.messageTtl ?? Infinity);
+  return shortest === Infinity ? null : availableAt + shortest;
+}

@@ -1,0 +1,229 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import type * as contract from '../../core/driver.ts';
+import { ClosedError, MessageQueueError, StorageError } from '../../core/errors.ts';
+import { browse } from './browse.ts';
+import { extend, release, settle } from './ends.ts';
+import { openFormat } from './format.ts';
+import { bury, digOn } from './graveyard.ts';
+import { findById, toStored } from './lookup.ts';
+import { move } from './move.ts';
+import { LmdbNotifier } from './notifier.ts';
+import { oldestTimestamp } from './oldest.ts';
+import { acquire, release as letGo } from './owner.ts';
+import { publishAll, publishEach } from './publish.ts';
+import { Purge } from './purge.ts';
+import { restore } from './restore.ts';
+import { LmdbStore } from './store.ts';
+import { nextIn, sweep } from './sweep.ts';
+import { openRoot, type Root } from './tables.ts';
+import { take } from './take.ts';
+import { LmdbTopology } from './topology.ts';
+
+export interface LmdbDriverOptions {
+  /** The folder; made when it is not there. One process owns it while it is open. */
+  readonly path: string;
+  readonly clock: Clock;
+}
+
+interface Opened {
+  readonly store: LmdbStore;
+  readonly root: Root;
+  readonly instance: string;
+}
+
+/** The embedded store: LMDB in a folder, every commit synced before a call resolves. */
+export class LmdbDriver implements contract.Driver {
+  readonly name = 'lmdb';
+  readonly supports: contract.Capabilities = {
+    durability: 'power',
+    atomicFanOut: true,
+    atomicBatch: true,
+  };
+  readonly topology: LmdbTopology = new LmdbTopology(() => this.#store());
+  readonly notifier: LmdbNotifier = new LmdbNotifier();
+  readonly #path: string;
+  readonly #clock: Clock;
+  #opened: Opened | null = null;
+  #isClosing = false;
+  /** The removal of what deleted queues left, on its way. */
+  #digging: Promise<void> = Promise.resolve();
+
+  constructor({ path, clock }: LmdbDriverOptions) {
+    this.#path = resolve(path);
+    this.#clock = clock;
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened !== null) return;
+    const path = this.#path;
+    const root = openFolder(path);
+    let instance: string | null = null;
+    try {
+      instance = await acquire(root, path);
+      const { tables, facts } = await openFormat(root, path);
+      const store = new LmdbStore(tables, facts, this.#clock, path, this.notifier);
+      await restore(store, path);
+      this.#opened = { store, root, instance };
+      this.#isClosing = false;
+      this.#dig(store);
+    } catch (error) {
+      if (instance !== null) await letGo(root, instance, true);
+      await root.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    if (opened === null || this.#isClosing) return;
+    this.#isClosing = true;
+    const { committer } = opened.store;
+    await this.#digging;
+    await committer.settled();
+    await letGo(opened.root, opened.instance, committer.failure === null);
+    this.#opened = null;
+    await opened.root.close();
+  }
+
+  async publish(
+    items: readonly contract.PublishItem[],
+    options: { readonly atomic?: boolean } = {},
+  ): Promise<readonly contract.PublishOutcome[]> {
+    const store = this.#store();
+    let weight = 0;
+    for (const { targets, message } of items) weight += (message.bytes + 256) * targets.length;
+    return store.committer.write(
+      () => (options.atomic === true ? publishAll(store, items) : publishEach(store, items)),
+      weight,
+    );
+  }
+
+  async take(request: contract.TakeRequest): Promise<readonly contract.LeasedMessage[]> {
+    const store = this.#store();
+    const queue = store.queue(request.queue);
+    if (request.ids === undefined && !queue.mayHaveReady(store.now())) return [];
+    return store.committer.write(() => take(store, request));
+  }
+
+  async settle(receipts: readonly contract.Receipt[]): Promise<contract.LostIndexes> {
+    const store = this.#store();
+    return store.committer.write(() => settle(store, receipts));
+  }
+
+  async release(items: readonly contract.ReleaseItem[]): Promise<contract.LostIndexes> {
+    const store = this.#store();
+    return store.committer.write(() => release(store, items));
+  }
+
+  async move(items: readonly contract.MoveItem[]): Promise<readonly contract.MoveOutcome[]> {
+    const store = this.#store();
+    return store.committer.write(() => move(store, items));
+  }
+
+  async extend(items: readonly contract.ExtendItem[]): Promise<contract.LostIndexes> {
+    const store = this.#store();
+    return store.committer.write(() => extend(store, items));
+  }
+
+  async sweep(max: number): Promise<contract.SweepResult> {
+    const store = this.#store();
+    const due = await store.committer.read(() => nextIn(store));
+    if (due !== 0) return { messages: [], nextIn: due };
+    return store.committer.write(() => sweep(store, max));
+  }
+
+  async browse(request: contract.BrowseRequest): Promise<contract.BrowsePage> {
+    const store = this.#store();
+    return store.committer.read(() => browse(store, request));
+  }
+
+  async get(id: string): Promise<contract.StoredMessage | null> {
+    const store = this.#store();
+    return store.committer.read(() => {
+      const found = findById(store, id);
+      return found === null ? null : toStored(found);
+    });
+  }
+
+  async counts(ref: contract.QueueRef): Promise<contract.QueueCounts> {
+    const store = this.#store();
+    return store.committer.read(() => {
+      const queue = store.queue(ref);
+      const { ready, scheduled, leases, counters } = queue;
+      const oldest = oldestTimestamp(store, queue);
+      return {
+        ready,
+        scheduled,
+        leased: leases.size,
+        bytes: counters.bytes,
+        oldestTimestamp: oldest,
+      };
+    });
+  }
+
+  async purge(ref: contract.QueueRef): Promise<number> {
+    const store = this.#store();
+    const purge = await store.committer.read(() => new Purge(store, store.queue(ref)));
+    while (await store.committer.write(() => purge.removeSome()));
+    return purge.removed;
+  }
+
+  async deleteQueue(
+    ref: contract.QueueRef,
+    options: { readonly onlyIfEmpty: boolean },
+  ): Promise<{ readonly deleted: boolean; readonly messages: number }> {
+    const store = this.#store();
+    const answer = await store.committer.write(() => {
+      const queue = store.queue(ref);
+      const messages = queue.counters.total;
+      if (options.onlyIfEmpty && messages > 0) return { deleted: false, messages };
+      bury(store, queue);
+      this.topology.removeNumber(store, ref.number);
+      return { deleted: true, messages };
+    });
+    if (answer.deleted) this.#dig(store);
+    return answer;
+  }
+
+  #store(): LmdbStore {
+    if (this.#opened === null || this.#isClosing) throw new ClosedError(`The store '${this.#path}'`);
+    return this.#opened.store;
+  }
+
+  /** What stops it, a full disk say, is no one's answer: it goes on at the next deletion or open. */
+  #dig(store: LmdbStore): void {
+    this.#digging = this.#digging
+      .then(() => digOn(store, () => this.#isClosing))
+      .catch((error: unknown) => {
+        if (!(error instanceof MessageQueueError)) throw error;
+      });
+  }
+}
+
+function openFolder(path: string): Root {
+  try {
+    const isNew = !existsSync(join(path, 'data.mdb'));
+    mkdirSync(path, { recursive: true });
+    const root = openRoot(path);
+    // The files' names must survive a power cut too.
+    if (isNew) for (const folder of [path, dirname(path)]) syncFolder(folder);
+    return root;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StorageError(
+      `The store '${path}' cannot be opened (${reason}). Name a folder that this user may write to.`,
+      { code: 'STORAGE_OPEN', cause: error },
+    );
+  }
+}
+
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

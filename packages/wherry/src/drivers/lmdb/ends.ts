@@ -1,0 +1,85 @@
+import type { ExtendItem, LostIndexes, Receipt, ReleaseItem } from '../../core/driver.ts';
+import { removeLeased } from './departure.ts';
+import { goBack } from './groups.ts';
+import { MAIN } from './item.ts';
+import type { Lease } from './leases.ts';
+import type { StoredRecord } from './record.ts';
+import { readRecord, setAside } from './spaces.ts';
+import type { LmdbStore } from './store.ts';
+
+/** leased -> gone. */
+export function settle(store: LmdbStore, receipts: readonly Receipt[]): LostIndexes {
+  return forHeld(store, receipts, (lease, _index, now) => removeLeased(store, lease, now));
+}
+
+/** leased -> ready or scheduled. */
+export function release(store: LmdbStore, items: readonly ReleaseItem[]): LostIndexes {
+  const receipts = items.map((item) => item.receipt);
+  return forHeld(store, receipts, (lease, index, now) => {
+    releaseOne(store, lease, items[index]!, now);
+  });
+}
+
+/** Leases end later, counted from now. */
+export function extend(store: LmdbStore, items: readonly ExtendItem[]): LostIndexes {
+  const receipts = items.map((item) => item.receipt);
+  return forHeld(store, receipts, (lease, index, now) => {
+    store.leases.change(lease, { until: now + items[index]!.leaseDuration });
+    // A bound lease ends with this instance anyway, so its end need not be stored.
+    if (lease.mark !== null && !lease.mark.bound && lease.cause === null) {
+      store.markChanged(lease.mark);
+    }
+  });
+}
+
+/** @returns the indexes of receipts that do not prove the present lease (G4) */
+function forHeld(
+  store: LmdbStore,
+  receipts: readonly Receipt[],
+  act: (lease: Lease, index: number, now: number) => void,
+): LostIndexes {
+  const now = store.now();
+  const lost: number[] = [];
+  for (let index = 0; index < receipts.length; index++) {
+    const receipt = receipts[index]!;
+    const queue = store.queues.get(receipt.queue.number);
+    const lease = queue && store.leases.held(queue, receipt, now);
+    if (lease === undefined) lost.push(index);
+    else act(lease, index, now);
+  }
+  return lost;
+}
+
+function releaseOne(store: LmdbStore, lease: Lease, item: ReleaseItem, now: number): void {
+  const { queue } = lease;
+  store.leases.end(lease);
+  const stays = item.as === 'unstarted';
+  // A mark that is not rewritten would say after a crash that this delivery had begun.
+  if (stays || lease.mark?.active === 0) store.markChanged(lease.mark);
+  if (lease.suspect) store.notifyReady(queue);
+  const isUnchanged = stays && item.suspect === undefined && item.parked === undefined;
+  if (isUnchanged && item.delay === 0 && lease.space === MAIN && lease.groupId === null) {
+    queue.scan.ready(lease.priority, lease.sequence, lease.suspect);
+    if (lease.expiry !== null) store.expiries.returned(lease.expiry);
+    store.notifyReady(queue);
+    return;
+  }
+  const record = readRecord(store, queue, lease);
+  if (record === undefined) return;
+  if (record === null) setAside(store, queue, lease);
+  else goBack(store, queue, lease, released(record, item, now), now);
+}
+
+/** What a delivery that ended without being settled leaves behind. */
+function released(record: StoredRecord, item: ReleaseItem, now: number): StoredRecord {
+  const counts = item.as !== 'unstarted';
+  return {
+    ...record,
+    availableAt: now + item.delay,
+    deliveryCount: record.deliveryCount + (counts ? 1 : 0),
+    retryCount: record.retryCount + (item.as === 'retry' ? 1 : 0),
+    // Only a delivery that ended well for its holder clears the suspicion.
+    suspect: item.suspect ?? (!counts && record.suspect),
+    parked: item.parked === undefined ? record.parked : item.parked,
+  };
+}

@@ -1,0 +1,118 @@
+import type { LeasedMessage, StoredMessage } from '../../core/driver.ts';
+import type { MessageState } from '../../core/message.ts';
+import { parseMessageId } from '../../core/message-id.ts';
+import type { Lease } from './leases.ts';
+import type { QueueState } from './queue-state.ts';
+import type { StoredRecord } from './record.ts';
+
+/** The three tables that hold records. */
+export type Space = 0 | 1 | 2;
+export const MAIN = 0;
+export const SCHEDULED = 1;
+export const GROUP = 2;
+
+/** A stored message without its content: what it takes to find it and to remove it. */
+export interface Item {
+  readonly id: string;
+  readonly sequence: number;
+  readonly priority: number;
+  readonly space: Space;
+  /** In `scheduled`: when it is due; else 0. */
+  readonly due: number;
+  readonly groupId: string | null;
+  /** Its group waits for it. */
+  readonly isHead: boolean;
+  readonly bytes: number;
+  /** When its TTL ends, as long as that counts; else null. */
+  readonly expiry: number | null;
+  /** The id does not tell where the message is: `ids` does. */
+  readonly hasIdEntry: boolean;
+}
+
+/** A parked message has no TTL: it is dead already, and waits for a place to go to. */
+export function expiryOf(record: StoredRecord): number | null {
+  return record.parked === null ? record.expiresAt : null;
+}
+
+export function isExpired(record: StoredRecord, now: number): boolean {
+  const expiry = expiryOf(record);
+  return expiry !== null && expiry <= now;
+}
+
+export function idOf(queue: QueueState, record: StoredRecord, sequence: number): string {
+  return record.id ?? queue.makeId(record.timestamp, sequence);
+}
+
+/** @returns the item of a record that is (or will be) in `space` */
+export function itemOf(
+  queue: QueueState,
+  record: StoredRecord,
+  sequence: number,
+  space: Space,
+  due = 0,
+): Item {
+  return {
+    id: idOf(queue, record, sequence),
+    sequence,
+    priority: record.priority,
+    space,
+    due,
+    groupId: record.groupId,
+    isHead:
+      record.groupId !== null && (space === MAIN || (space === SCHEDULED && record.blocksGroup)),
+    bytes: record.bytes,
+    expiry: expiryOf(record),
+    hasIdEntry: record.id !== null && !tellsPlace(queue, record.id, sequence),
+  };
+}
+
+function tellsPlace(queue: QueueState, id: string, sequence: number): boolean {
+  const parts = parseMessageId(id, queue.salt);
+  return parts !== null && parts.sequence === sequence && parts.queueNumber === queue.number;
+}
+
+/** @returns what callers see of a stored message */
+export function toStoredMessage(
+  queue: QueueState,
+  record: StoredRecord,
+  sequence: number,
+  state: MessageState,
+  lease: Lease | null,
+): StoredMessage {
+  const id = lease === null ? idOf(queue, record, sequence) : lease.id;
+  return {
+    id,
+    publishId: record.publishId ?? id,
+    queueName: queue.name,
+    sequence,
+    encoding: record.encoding,
+    body: record.body,
+    bytes: record.bytes,
+    properties: record.properties,
+    priority: record.priority,
+    groupId: record.groupId,
+    deduplicationId: record.deduplicationId,
+    timestamp: record.timestamp,
+    availableAt: record.availableAt,
+    expiresAt: record.expiresAt,
+    retryCount: record.retryCount,
+    deliveryCount: record.deliveryCount + (lease !== null && lease.cause !== 'expired' ? 1 : 0),
+    deaths: record.deaths,
+    parked: record.parked,
+    state,
+    lease:
+      lease === null
+        ? null
+        : { consumerId: lease.consumerId, token: lease.token, until: lease.until },
+  };
+}
+
+/** @returns a record that was just leased, as its holder sees it */
+export function toLeasedMessage(
+  queue: QueueState,
+  record: StoredRecord,
+  lease: Lease,
+): LeasedMessage {
+  const message = toStoredMessage(queue, record, lease.sequence, 'leased', lease) as LeasedMessage;
+  return record.damaged ? { ...message, damaged: true } : message;
+}

@@ -1,0 +1,31 @@
+import type { Notifier } from '../../core/driver.ts';
+
+type Listener = Parameters<Notifier['subscribe']>[0];
+
+/** Tells this process's listeners what a commit changed, once per queue and commit. */
+export class LmdbNotifier implements Notifier {
+  readonly #listeners = new Set<Listener>();
+  readonly #changed = { ready: new Set<number>(), room: new Set<number>() };
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  add(queueNumber: number, what: 'ready' | 'room'): void {
+    this.#changed[what].add(queueNumber);
+  }
+
+  clear(): void {
+    this.#changed.ready.clear();
+    this.#changed.room.clear();
+  }
+
+  flush(): void {
+    for (const what of ['room', 'ready'] as const) {
+      const numbers = [...this.#changed[what]];
+      this.#changed[what].clear();
+      for (const number of numbers) for (const listener of this.#listeners) listener(number, what);
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { messageIdMaker } from '../../core/message-id.ts';
+import { Counters } from './counters.ts';
+import { GROUP, MAIN } from './item.ts';
+import type { Lease } from './leases.ts';
+import { ReadyScan } from './ready-scan.ts';
+
+/** What the driver keeps in memory of a queue: numbers, and what is in flight. */
+export class QueueState {
+  readonly number: number;
+  readonly salt: number;
+  name: string;
+  readonly counters: Counters;
+  readonly scan: ReadyScan;
+  readonly makeId: (timestamp: number, sequence: number) => string;
+  /** By sequence. */
+  readonly leases: Map<number, Lease> = new Map();
+  /** Those whose id does not tell their sequence, by id. */
+  readonly leasesById: Map<string, Lease> = new Map();
+  /** By group: leases on messages that are not the group's head. */
+  readonly heldBesideHead: Map<string, number> = new Map();
+  leasedMain = 0;
+  leasedWaiting = 0;
+  leasedSuspects = 0;
+  /** Nothing in `scheduled` is due before this; it may be too early. */
+  nextDue = 0;
+  deleted = false;
+  /** Its counters before the commit that is being put together; null: not touched by it. */
+  before: Counters | null = null;
+
+  constructor(number: number, name: string, salt: number, counters: Counters = new Counters()) {
+    this.number = number;
+    this.name = name;
+    this.salt = salt;
+    this.counters = counters;
+    this.scan = new ReadyScan(counters);
+    this.makeId = messageIdMaker(number, salt);
+  }
+
+  get ready(): number {
+    const { mainTotal, waiting } = this.counters;
+    return mainTotal + waiting - this.leasedMain - this.leasedWaiting;
+  }
+
+  get scheduled(): number {
+    return this.counters.scheduled - (this.leases.size - this.leasedMain - this.leasedWaiting);
+  }
+
+  /** @returns whether `take` might find something */
+  mayHaveReady(now: number): boolean {
+    return (
+      this.counters.mainTotal > this.leasedMain || (this.scheduled > 0 && this.nextDue <= now)
+    );
+  }
+
+  /** Keeps the lease in the maps and counts of leases. @param by 1 to add, -1 to take away */
+  countLease(lease: Lease, by: 1 | -1): void {
+    if (by === 1) this.leases.set(lease.sequence, lease);
+    else this.leases.delete(lease.sequence);
+    if (lease.hasIdEntry) {
+      if (by === 1) this.leasesById.set(lease.id, lease);
+      else this.leasesById.delete(lease.id);
+    }
+    if (lease.space === MAIN) this.leasedMain += by;
+    else if (lease.space === GROUP) this.leasedWaiting += by;
+    if (lease.suspect) this.leasedSuspects += by;
+    if (lease.groupId !== null && !lease.isHead) {
+      const held = (this.heldBesideHead.get(lease.groupId) ?? 0) + by;
+      if (held === 0) this.heldBesideHead.delete(lease.groupId);
+      else this.heldBesideHead.set(lease.groupId, held);
+    }
+  }
+}
