@@ -379,6 +379,7 @@ export class MessageQueueSystem implements AsyncDisposable {
   async #close(deadline: number): Promise<void> {
     const { idleQueues, publisher, sweeper, settler, wakeups, topology, driver } = this.#parts;
     idleQueues.close();
+    this.messageBroker.close();
     await this.consumerManager.close(deadline);
     await publisher.close();
     await sweeper.close();

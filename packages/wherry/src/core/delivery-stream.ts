@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Delivery } from './delivery.ts';
 import type { Driver } from './driver.ts';
+import { ClosedError } from './errors.ts';
 import type { Events } from './events.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { MessageBroker } from './message-broker.ts';
@@ -60,7 +61,9 @@ export async function* streamDeliveries<T>(
       }
     }
   } catch (error) {
-    if (!isAborted(signal) || error !== signal?.reason) throw error;
+    // The system's close, or the signal, ends the loop; nothing went wrong.
+    const ended = error instanceof ClosedError || (isAborted(signal) && error === signal?.reason);
+    if (!ended) throw error;
   } finally {
     keeper.close();
     await giveBack(waiting, 'unstarted', parts.settler, report);

@@ -90,6 +90,11 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
     this.#abort.abort(reason);
   }
 
+  /** The envelope, without what belongs to this process. */
+  toJSON(): Envelope<T> {
+    return envelopeOf(this.stored, this.payload);
+  }
+
   /** Done: the message is gone. @throws LeaseLostError */
   acknowledge(): Promise<void> {
     return this.#settling.acknowledge(this);
@@ -135,7 +140,7 @@ export function messageOf<T>(stored: StoredMessage, payload: T): Message<T> {
 }
 
 /** A stored message as a person or program looks at it, without a lease of one's own. */
-export function envelopeOf(stored: StoredMessage, payload: unknown): Envelope {
+export function envelopeOf<T>(stored: StoredMessage, payload: T): Envelope<T> {
   return {
     id: stored.id,
     publishId: stored.publishId,

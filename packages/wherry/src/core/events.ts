@@ -31,9 +31,15 @@ export interface EventMap {
   expired: QueueEvent;
   /** Put out by `drop-oldest`. */
   dropped: QueueEvent & { readonly movedTo: string | null };
-  /** A lease ended before its holder settled the message. */
-  leaseLost: QueueEvent & { readonly consumerId: string };
-  /** Something failed outside a handler: a take, a settlement, the store. */
+  /**
+   * A lease ended before its holder settled the message. `consumerId` is the holder's when it is
+   * the holder that found out, null when the time did.
+   */
+  leaseLost: QueueEvent & { readonly consumerId: string | null };
+  /**
+   * Something failed outside a handler: a take, a settlement, the store. While nobody listens, the
+   * first of each kind becomes a process warning, so that a queue does not stand still in silence.
+   */
   consumerError: {
     readonly queue: string;
     readonly consumerId: string;
@@ -72,6 +78,7 @@ interface Sample {
 
 const RATE_WINDOW_MS = 60_000;
 const SAMPLE_EVERY_MS = 5_000;
+const WARNINGS_MAX = 100;
 
 /**
  * Events and counters from one source. Counting is an addition; an event's object is made only
@@ -81,6 +88,7 @@ export class Events {
   readonly emitter: EventEmitter<{ [name in EventName]: [EventMap[name]] }> = new EventEmitter();
   readonly #activity = new Map<string, { counters: Counters; samples: Sample[] }>();
   readonly #now: () => number;
+  readonly #warned = new Set<string>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -98,6 +106,10 @@ export class Events {
 
   /** Tells the listeners. One that throws harms neither the queue nor the other listeners' turn. */
   emit<Name extends EventName>(name: Name, event: EventMap[Name]): void {
+    if (name === 'consumerError' && !this.listens(name)) {
+      this.#warn(event as EventMap['consumerError']);
+      return;
+    }
     try {
       (this.emitter as EventEmitter).emit(name, event);
     } catch (error) {
@@ -105,6 +117,17 @@ export class Events {
         throw error;
       });
     }
+  }
+
+  #warn({ queue, consumerId, error }: EventMap['consumerError']): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const key = `${queue}/${consumerId}/${message}`;
+    if (this.#warned.has(key) || this.#warned.size >= WARNINGS_MAX) return;
+    this.#warned.add(key);
+    process.emitWarning(`Queue '${queue}', consumer '${consumerId}': ${message}`, {
+      type: 'WherryWarning',
+      detail: "Listen to the 'consumerError' event to handle this.",
+    });
   }
 
   activity(queue: string): Activity {

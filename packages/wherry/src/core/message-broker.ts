@@ -1,7 +1,12 @@
 import type { Clock } from './clock.ts';
 import { Delivery, envelopeOf } from './delivery.ts';
 import type { Driver, LeasedMessage, PublishItem, QueueRef, StoredMessage } from './driver.ts';
-import { DeserializationError, LeaseLostError, MessageNotFoundError } from './errors.ts';
+import {
+  ClosedError,
+  DeserializationError,
+  LeaseLostError,
+  MessageNotFoundError,
+} from './errors.ts';
 import type { Events } from './events.ts';
 import type { Failure } from './failure-policy.ts';
 import type { Envelope, MessageState } from './message.ts';
@@ -41,6 +46,8 @@ export interface BrokerParts {
 /** The policy between the managers and the store: what goes in, what is handed out, what ends. */
 export class MessageBroker {
   readonly #parts: BrokerParts;
+  readonly #waiting = new Set<Wait>();
+  #closed = false;
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
@@ -77,6 +84,7 @@ export class MessageBroker {
    * As `take`, but waits for the first message.
    * @param waitMs how long at most; 0: not at all
    * @param pollMs how often to look without having been woken
+   * @throws ClosedError when the system is closed meanwhile
    */
   async receive<T>(
     queueName: string,
@@ -87,6 +95,7 @@ export class MessageBroker {
     const deadline = clock.now() + wait.waitMs;
     for (;;) {
       wait.signal?.throwIfAborted();
+      if (this.#closed) throw new ClosedError('The message queue system');
       // Listening begins before the look, so that nothing that comes between is missed.
       const woken = waitFor((wake) => wakeups.onReady(queueName, wake));
       const deliveries = await this.take<T>(queueName, options).catch((error: unknown) => {
@@ -100,6 +109,12 @@ export class MessageBroker {
       }
       await this.#sleep(woken, Math.min(left, wait.pollMs), wait.signal);
     }
+  }
+
+  /** Those who wait for a message are told that none will come. */
+  close(): void {
+    this.#closed = true;
+    for (const wait of this.#waiting) wait.cancel();
   }
 
   /** The stored message, or null. */
@@ -210,7 +225,10 @@ export class MessageBroker {
   async #sleep(woken: Wait, ms: number, signal: AbortSignal | undefined): Promise<void> {
     const timer = this.#parts.clock.setTimer(woken.cancel, ms);
     signal?.addEventListener('abort', woken.cancel);
+    this.#waiting.add(woken);
+    if (this.#closed) woken.cancel();
     await woken.done;
+    this.#waiting.delete(woken);
     timer.cancel();
     signal?.removeEventListener('abort', woken.cancel);
   }

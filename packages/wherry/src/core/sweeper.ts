@@ -119,7 +119,7 @@ export class Sweeper {
     const ref = this.#topology.ref(queue.name);
     const held = { queue: ref, id: message.id, token: message.lease.token, stored: message };
     const started = message.cause === 'lease-expired';
-    if (started) this.#events.count(queue.name, 'leaseLost');
+    if (started) this.#tellLeaseLost(queue.name, message.id);
     await new Promise<void>((resolve) => {
       this.#settler?.settleFailure(held, { kind: message.cause }, started, (_held, error) => {
         // Whatever went wrong, the sweeper's own lease will run out and it comes again.
@@ -127,6 +127,13 @@ export class Sweeper {
         resolve();
       });
     });
+  }
+
+  #tellLeaseLost(queue: string, id: string): void {
+    this.#events.count(queue, 'leaseLost');
+    if (this.#events.listens('leaseLost')) {
+      this.#events.emit('leaseLost', { queue, id, consumerId: null });
+    }
   }
 
   #report(error: unknown): void {

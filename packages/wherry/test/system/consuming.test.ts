@@ -307,6 +307,20 @@ eachStore('for await ends with its signal', async ({ open }) => {
   }
 });
 
+eachStore('close ends loops and waits', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q' });
+  const waiting = mq.receiveMessage('q', 'me', { waitMs: '1h' });
+  waiting.catch(() => {});
+  const loop = (async () => {
+    for await (const delivery of mq.consume('q')) assert.fail(delivery.id);
+  })();
+  await new Promise((resolve) => setImmediate(resolve));
+  await mq.close();
+  await loop;
+  await assert.rejects(waiting, { code: 'CLOSED' });
+});
+
 eachStore('receiveMessage waits for the first message', async ({ open, advance }) => {
   const mq = await open();
   await mq.createQueue({ name: 'q' });

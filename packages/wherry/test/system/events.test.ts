@@ -60,3 +60,30 @@ eachStore('a listener that throws harms nothing', async ({ open }) => {
   for (const listener of former) process.on('uncaughtException', listener);
   assert.equal((await mq.getQueueInfo('q')).ready, 1);
 });
+
+eachStore('an error that nobody listens to becomes a warning, once', async ({ open, advance }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q' });
+  const warnings: Error[] = [];
+  const listen = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', listen);
+  const consumer = await mq.createConsumer({ id: 'c', queueName: 'q', handler: () => {} });
+  await mq.deleteQueue('q');
+  for (let i = 0; i < 5; i++) await advance(5_001);
+  await consumer.stop();
+  process.off('warning', listen);
+  const ours = warnings.filter(({ name }) => name === 'WherryWarning');
+  assert.equal(ours.length, 1);
+  assert.match(ours[0]!.message, /Queue 'q', consumer 'c': Queue 'q' does not exist/);
+});
+
+eachStore('leaseLost is told when the time finds out', async ({ open, advance }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q', leaseDuration: '1s' });
+  const lost: unknown[] = [];
+  mq.events.on('leaseLost', (event) => lost.push(event));
+  const id = await mq.sendMessage('q', { payload: 1 });
+  await mq.receiveMessage('q', 'me');
+  await advance(1_100);
+  assert.deepEqual(lost, [{ queue: 'q', id, consumerId: null }]);
+});
