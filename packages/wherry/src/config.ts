@@ -1,6 +1,7 @@
 import type { Clock } from './core/clock.ts';
 import type { ConsumerConfig } from './core/consumer-manager.ts';
 import type { Driver } from './core/driver.ts';
+import type { Duration } from './core/duration.ts';
 import type { BindConfig } from './core/exchange-manager.ts';
 import type { Limits } from './core/limits.ts';
 import type { ProducerConfig } from './core/producer-manager.ts';
@@ -15,7 +16,7 @@ export interface MessageQueueConfig {
    */
   readonly storage?: string | Driver;
   /** Created when they are missing. */
-  readonly queues?: readonly QueueConfig<never>[];
+  readonly queues?: readonly QueueConfig[];
   readonly exchanges?: readonly ExchangeConfig[];
   readonly bindings?: readonly BindConfig[];
   readonly producers?: readonly ProducerConfig<never>[];
@@ -27,4 +28,22 @@ export interface MessageQueueConfig {
   readonly limits?: Partial<Limits>;
   /** For tests. */
   readonly clock?: Clock;
+}
+
+/** How to receive one message, or several. */
+export interface ReceiveOptions {
+  /** How long to wait for the first. Default: not at all. */
+  readonly waitMs?: Duration;
+  /** Default: the queue's. */
+  readonly leaseDuration?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+export interface ConsumeOptions {
+  readonly consumerId?: string;
+  /** Most messages taken at a time. Default 16. */
+  readonly batchSize?: number;
+  readonly leaseDuration?: Duration;
+  readonly pollInterval?: Duration;
+  readonly signal?: AbortSignal;
 }

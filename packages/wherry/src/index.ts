@@ -1,6 +1,5 @@
 export { MessageQueueSystem } from './message-queue-system.ts';
-export type { ConsumeOptions, ReceiveOptions } from './message-queue-system.ts';
-export type { MessageQueueConfig } from './config.ts';
+export type { ConsumeOptions, MessageQueueConfig, ReceiveOptions } from './config.ts';
 export { SystemClock } from './system-clock.ts';
 export * from './core/errors.ts';
 export type { Clock, Timer } from './core/clock.ts';

@@ -1,11 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import { type Parts, assemble } from './assemble.ts';
-import type { MessageQueueConfig } from './config.ts';
+import type { ConsumeOptions, MessageQueueConfig, ReceiveOptions } from './config.ts';
 import {
   type ConsumerConfig,
   type ConsumerManager,
   DEFAULT_BATCH_SIZE,
   DEFAULT_POLL_INTERVAL_MS,
+  POLL_MIN_MS,
 } from './core/consumer-manager.ts';
 import type { Consumer } from './core/consumer.ts';
 import type { DeadLetterQueue } from './core/dead-letter-queue.ts';
@@ -15,7 +16,7 @@ import type { Driver } from './core/driver.ts';
 import { type Duration, durationToMs } from './core/duration.ts';
 import type { EventMap } from './core/events.ts';
 import type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
-import { type Limits, checkInteger, checkName } from './core/limits.ts';
+import { LEASE_MIN_MS, type Limits, checkInteger, checkName } from './core/limits.ts';
 import type { MessageBroker } from './core/message-broker.ts';
 import type {
   MessageSender,
@@ -34,24 +35,6 @@ import type { Binding, Exchange, ExchangeConfig } from './core/routing/exchange.
 import type { BindingFilter } from './core/routing/router.ts';
 import { openStore } from './open-store.ts';
 import { SystemClock } from './system-clock.ts';
-
-/** How to receive one message, or several. */
-export interface ReceiveOptions {
-  /** How long to wait for the first. Default: not at all. */
-  readonly waitMs?: Duration;
-  /** Default: the queue's. */
-  readonly leaseDuration?: Duration;
-  readonly signal?: AbortSignal;
-}
-
-export interface ConsumeOptions {
-  readonly consumerId?: string;
-  /** Most messages taken at a time. Default 16. */
-  readonly batchSize?: number;
-  readonly leaseDuration?: Duration;
-  readonly pollInterval?: Duration;
-  readonly signal?: AbortSignal;
-}
 
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
 const BROWSE_MAX = 1_000;
@@ -111,9 +94,10 @@ export class MessageQueueSystem implements AsyncDisposable {
   async #initialize(config: MessageQueueConfig): Promise<void> {
     const { topology, deadLetters, sweeper, settler, idleQueues } = this.#parts;
     await topology.open();
+    await this.queueManager.initialize(config.queues ?? []);
+    // Not before: the configuration may say what the system's dead-letter queue is like.
     await deadLetters.initialize();
     await sweeper.start(settler);
-    await this.queueManager.initialize(config.queues ?? []);
     for (const exchange of config.exchanges ?? []) await this.createExchange(exchange);
     for (const binding of config.bindings ?? []) await this.bind(binding);
     await this.producerManager.initialize(config.producers ?? []);
@@ -132,7 +116,7 @@ export class MessageQueueSystem implements AsyncDisposable {
   }
 
   /** @see QueueManager.createQueue */
-  createQueue<T = unknown>(config: QueueConfig<T>): Promise<Queue<T>> {
+  createQueue<T = unknown, Input = T>(config: QueueConfig<T, Input>): Promise<Queue<T, Input>> {
     return this.queueManager.createQueue(config);
   }
 
@@ -180,14 +164,18 @@ export class MessageQueueSystem implements AsyncDisposable {
   }
 
   /** @see MessageSender.sendMessage */
-  sendMessage<T>(queue: QueueLike<T>, message: Message<T>, options?: SendOptions): Promise<string> {
+  sendMessage<Input>(
+    queue: QueueLike<unknown, Input>,
+    message: Message<Input>,
+    options?: SendOptions,
+  ): Promise<string> {
     return this.#parts.sender.sendMessage(queue, message, options);
   }
 
   /** @see MessageSender.sendBatch */
-  sendBatch<T>(
-    queue: QueueLike<T>,
-    messages: readonly Message<T>[],
+  sendBatch<Input>(
+    queue: QueueLike<unknown, Input>,
+    messages: readonly Message<Input>[],
     options?: SendOptions & { readonly atomic?: boolean },
   ): Promise<SendResult[]> {
     return this.#parts.sender.sendBatch(queue, messages, options);
@@ -237,7 +225,7 @@ export class MessageQueueSystem implements AsyncDisposable {
     const take = {
       consumerId: checkName(consumerId, 'The consumer id'),
       max: max === undefined ? 1 : checkInteger(max, 'max', 1, this.limits.batchSize),
-      leaseDuration: durationToMs(lease, 'leaseDuration'),
+      leaseDuration: durationToMs(lease, 'leaseDuration', LEASE_MIN_MS),
       bound: false,
       perGroup: 1,
     };
@@ -328,7 +316,7 @@ export class MessageQueueSystem implements AsyncDisposable {
   }
 
   /** @see ProducerManager.createProducer */
-  createProducer<T = unknown>(config: ProducerConfig<T>): Promise<Producer<T>> {
+  createProducer<Input = unknown>(config: ProducerConfig<Input>): Promise<Producer<Input>> {
     return this.producerManager.createProducer(config);
   }
 
@@ -354,8 +342,16 @@ export class MessageQueueSystem implements AsyncDisposable {
           1,
           this.limits.batchSize,
         ),
-        leaseDuration: durationToMs(leaseDuration ?? settings.leaseDuration, 'leaseDuration'),
-        pollInterval: durationToMs(pollInterval ?? DEFAULT_POLL_INTERVAL_MS, 'pollInterval'),
+        leaseDuration: durationToMs(
+          leaseDuration ?? settings.leaseDuration,
+          'leaseDuration',
+          LEASE_MIN_MS,
+        ),
+        pollInterval: durationToMs(
+          pollInterval ?? DEFAULT_POLL_INTERVAL_MS,
+          'pollInterval',
+          POLL_MIN_MS,
+        ),
         signal,
       },
       this.#parts,

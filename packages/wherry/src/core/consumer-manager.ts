@@ -8,7 +8,7 @@ import {
 } from './consumer.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { ConsumerNotFoundError, ValidationError } from './errors.ts';
-import { type Limits, checkInteger, checkName } from './limits.ts';
+import { LEASE_MIN_MS, type Limits, checkInteger, checkName } from './limits.ts';
 import { type QueueLike, queueNameOf } from './queue.ts';
 import type { Topology } from './topology.ts';
 
@@ -40,6 +40,8 @@ export interface ConsumerConfig<T = unknown> {
 
 export const DEFAULT_BATCH_SIZE = 16;
 export const DEFAULT_POLL_INTERVAL_MS = 5_000;
+/** A shorter wait would be a busy loop. */
+export const POLL_MIN_MS = 10;
 const CONCURRENCY_MAX = 100_000;
 
 /** Creates, finds and stops consumers. */
@@ -52,7 +54,7 @@ export class ConsumerManager {
   constructor(topology: Topology, limits: Limits, parts: ConsumerParts) {
     this.#topology = topology;
     this.#limits = limits;
-    this.#parts = parts;
+    this.#parts = { ...parts, stopped: (id) => void this.#consumers.delete(id) };
   }
 
   /** Creates what the configuration names. */
@@ -93,7 +95,6 @@ export class ConsumerManager {
   async stopConsumer(id: string, deadline?: Duration): Promise<void> {
     const consumer = this.getConsumer(id);
     await consumer.stop(deadline === undefined ? undefined : durationToMs(deadline, 'deadline'));
-    this.#consumers.delete(id);
   }
 
   /** @throws ConsumerNotFoundError */
@@ -114,7 +115,6 @@ export class ConsumerManager {
   /** @param deadline milliseconds until running handlers are abandoned */
   async close(deadline: number): Promise<void> {
     await Promise.all(this.listConsumers().map((consumer) => consumer.stop(deadline)));
-    this.#consumers.clear();
   }
 
   #normalise<T>(config: ConsumerConfig<T>): ConsumerSettings<T> {
@@ -141,12 +141,17 @@ export class ConsumerManager {
         this.#limits.batchSize,
       ),
       concurrency: checkInteger(config.concurrency ?? 1, 'concurrency', 1, CONCURRENCY_MAX),
-      pollInterval: durationToMs(config.pollInterval ?? DEFAULT_POLL_INTERVAL_MS, 'pollInterval'),
+      pollInterval: durationToMs(
+        config.pollInterval ?? DEFAULT_POLL_INTERVAL_MS,
+        'pollInterval',
+        POLL_MIN_MS,
+      ),
       leaseDuration: durationToMs(
         config.leaseDuration ?? queue.settings.leaseDuration,
         'leaseDuration',
+        LEASE_MIN_MS,
       ),
-      handlerTimeout: timeout === undefined ? null : durationToMs(timeout, 'handlerTimeout'),
+      handlerTimeout: timeout === undefined ? null : durationToMs(timeout, 'handlerTimeout', 1),
     };
     const most = this.#limits.inFlightPerConsumer;
     if (capacityOf(settings) > most) {

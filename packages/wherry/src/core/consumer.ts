@@ -36,6 +36,8 @@ export interface ConsumerParts {
   readonly wakeups: Wakeups;
   readonly events: Events;
   readonly clock: Clock;
+  /** Told when a consumer has stopped. */
+  readonly stopped?: (id: string) => void;
 }
 
 /** What a consumer has done and is doing. */
@@ -162,6 +164,7 @@ export class Consumer<T = unknown> {
     timer.cancel();
     this.#keeper.close();
     await this.#parts.settler.idle();
+    this.#parts.stopped?.(this.id);
   }
 
   /** The deadline has passed: handlers are told, and their messages go to others. */

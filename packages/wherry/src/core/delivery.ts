@@ -15,20 +15,7 @@ export interface Settling {
  * a `Consumer` does so by whether the handler returns or throws.
  */
 export class Delivery<T = unknown> implements Envelope<T>, Receipt {
-  readonly id: string;
-  readonly publishId: string;
-  readonly queueName: string;
   readonly message: Message<T>;
-  readonly timestamp: number;
-  readonly priority: number;
-  readonly retryCount: number;
-  readonly deliveryCount: number;
-  readonly availableAt: number;
-  readonly expiresAt: number | null;
-  readonly state = 'leased' as const;
-  readonly lease: Lease;
-  readonly deaths: readonly Death[];
-  readonly parked: NewDeath | null;
   /** @internal */
   readonly queue: QueueRef;
   /** @internal */
@@ -48,23 +35,65 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
     staleAt: number,
     settling: Settling,
   ) {
-    this.id = stored.id;
-    this.publishId = stored.publishId;
-    this.queueName = queue.name;
     this.message = messageOf(stored, payload);
-    this.timestamp = stored.timestamp;
-    this.priority = stored.priority;
-    this.retryCount = stored.retryCount;
-    this.deliveryCount = stored.deliveryCount;
-    this.availableAt = stored.availableAt;
-    this.expiresAt = stored.expiresAt;
-    this.lease = stored.lease;
-    this.deaths = stored.deaths;
-    this.parked = stored.parked;
     this.queue = queue;
     this.stored = stored;
     this.staleAt = staleAt;
     this.#settling = settling;
+  }
+
+  // Getters rather than fields: a delivery is made for every message, and few of these are read.
+
+  get id(): string {
+    return this.stored.id;
+  }
+
+  get publishId(): string {
+    return this.stored.publishId;
+  }
+
+  get queueName(): string {
+    return this.queue.name;
+  }
+
+  get timestamp(): number {
+    return this.stored.timestamp;
+  }
+
+  get priority(): number {
+    return this.stored.priority;
+  }
+
+  get retryCount(): number {
+    return this.stored.retryCount;
+  }
+
+  get deliveryCount(): number {
+    return this.stored.deliveryCount;
+  }
+
+  get availableAt(): number {
+    return this.stored.availableAt;
+  }
+
+  get expiresAt(): number | null {
+    return this.stored.expiresAt;
+  }
+
+  get state(): 'leased' {
+    return 'leased';
+  }
+
+  get lease(): Lease {
+    return this.stored.lease;
+  }
+
+  get deaths(): readonly Death[] {
+    return this.stored.deaths;
+  }
+
+  get parked(): NewDeath | null {
+    return this.stored.parked;
   }
 
   /** `message.payload`. */
@@ -74,7 +103,7 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
 
   /** @internal */
   get token(): number {
-    return this.lease.token;
+    return this.stored.lease.token;
   }
 
   /** Fires when the lease was lost, the handler's time is up, or the consumer must stop. */
@@ -124,6 +153,14 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
     return this.#settling.extend(this, leaseDuration);
   }
 }
+
+// What `console.log` shows. (The name that util.inspect looks for is no literal, which a class
+// member would need to be.)
+Object.defineProperty(Delivery.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: Delivery): Envelope {
+    return this.toJSON();
+  },
+});
 
 /** What the producer gave, with what was stored of it. */
 export function messageOf<T>(stored: StoredMessage, payload: T): Message<T> {

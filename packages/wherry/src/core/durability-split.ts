@@ -148,26 +148,35 @@ export class DurabilitySplit implements Driver {
   }
 
   /**
-   * Volatile copies first: if the durable ones are refused they are taken back, and if the process
-   * dies in between they are gone by themselves.
+   * Durable copies first: if the process dies in between, the others would be gone anyway. That
+   * there is room for those is looked at before, so that a refusal leaves no trace. (If that room
+   * is taken within the commit, the volatile copy is dropped, and told as such.)
    */
   async #publishToBoth(item: PublishItem): Promise<PublishOutcome> {
     const { targets, message } = item;
-    const early = { targets: targets.filter(volatileRef), message };
-    const late = { targets: targets.filter((target) => !volatileRef(target)), message };
-    const [first] = (await this.#volatile.publish([early])) as [PublishOutcome];
-    if (first.status === 'full' || first.status === 'missing') return first;
-    const firstIds = first.ids ?? [first.id];
-    const [second] = (await this.#durable.publish([late])) as [PublishOutcome];
-    if (second.status === 'full' || second.status === 'missing') {
-      if (first.status === 'stored') await this.#takeBack(early.targets, firstIds);
-      return second;
+    const early = { targets: targets.filter((target) => !volatileRef(target)), message };
+    const late = { targets: targets.filter(volatileRef), message };
+    for (const target of late.targets) {
+      const refusal = await this.#refusal(target, message.bytes);
+      if (refusal !== null) return refusal;
     }
+    const [first] = (await this.#durable.publish([early])) as [PublishOutcome];
+    if (first.status === 'full' || first.status === 'missing') return first;
+    const [second] = (await this.#volatile.publish([late])) as [PublishOutcome];
+    if (second.status === 'full' || second.status === 'missing') {
+      const dropped = late.targets.map(({ name }) => ({
+        id: first.id,
+        queue: name,
+        movedTo: null,
+      }));
+      return { ...first, evicted: [...(first.evicted ?? []), ...dropped] };
+    }
+    const firstIds = first.ids ?? [first.id];
     const secondIds = second.ids ?? [second.id];
     const ids = targets.map((target) => {
       const [queues, ofQueues] = volatileRef(target)
-        ? [early.targets, firstIds]
-        : [late.targets, secondIds];
+        ? [late.targets, secondIds]
+        : [early.targets, firstIds];
       return ofQueues[queues.indexOf(target)]!;
     });
     const both = first.status === 'duplicate' && second.status === 'duplicate';
@@ -175,20 +184,14 @@ export class DurabilitySplit implements Driver {
     return { status: both ? 'duplicate' : 'stored', id: ids[0]!, ids, evicted };
   }
 
-  async #takeBack(queues: readonly QueueRef[], ids: readonly string[]): Promise<void> {
-    for (const queue of queues) {
-      const taken = await this.#volatile.take({
-        queue,
-        consumerId: '#publisher',
-        max: ids.length,
-        leaseDuration: 60_000,
-        bound: true,
-        perGroup: Infinity,
-        ids,
-      });
-      const receipts = taken.map(({ id, lease }) => ({ queue, id, token: lease.token }));
-      await this.#volatile.settle(receipts);
-    }
+  /** Whether a volatile queue would refuse a message of this size now. */
+  async #refusal(queue: QueueRef, bytes: number): Promise<PublishOutcome | null> {
+    if (queue.overflow !== 'reject') return null;
+    const counts = await this.#volatile.counts(queue);
+    const size = counts.ready + counts.scheduled + counts.leased;
+    if (size >= queue.maxSize) return { status: 'full', queue: queue.name, limit: 'maxSize' };
+    if (counts.bytes + bytes <= queue.maxBytes) return null;
+    return { status: 'full', queue: queue.name, limit: 'maxBytes' };
   }
 
   /** In both for a moment, under one id: stored at the target first, then settled at the source. */

@@ -18,14 +18,15 @@ export const DURATION_MAX: number = 100 * 365.25 * 86_400_000;
  * Normalises a duration to milliseconds. Called once, at the edge.
  * @param value milliseconds or a string with a unit
  * @param field the option's name, for the error
- * @returns whole milliseconds, 0 to {@link DURATION_MAX}
- * @throws ValidationError when it is not a duration, negative or beyond the maximum
+ * @param min the least it may be, in milliseconds
+ * @returns whole milliseconds, `min` to {@link DURATION_MAX}
+ * @throws ValidationError when it is not a duration, too short or beyond the maximum
  */
-export function durationToMs(value: Duration, field: string): number {
+export function durationToMs(value: Duration, field: string, min = 0): number {
   const ms = typeof value === 'number' ? value : parseDuration(value);
-  if (!(ms >= 0) || ms > DURATION_MAX) {
+  if (!(ms >= min) || ms > DURATION_MAX) {
     throw new ValidationError(
-      `${field} is ${JSON.stringify(value) ?? String(value)}; it must be milliseconds from 0 to ` +
+      `${field} is ${JSON.stringify(value) ?? String(value)}; it must be milliseconds from ${min} to ` +
         `${DURATION_MAX}, or a string such as '500ms', '30s', '5m', '2h' or '7d'.`,
     );
   }

@@ -27,6 +27,9 @@ export const DEFAULT_LIMITS: Limits = {
   stackLength: 4_000,
 };
 
+/** A lease shorter than a commit takes would end before its holder has it. */
+export const LEASE_MIN_MS = 10;
+
 /** Bytes of a name, group or deduplication id (AMQP's short string allows no more). */
 export const NAME_BYTES_MAX = 255;
 

@@ -24,8 +24,10 @@ export interface MessageIdParts {
 
 const ID_PATTERN = /^[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/;
 
-let stampedAt = -1;
-let stamp = '';
+/** All two-digit numbers: an id is made for every message, so it is put together from parts. */
+const LAST_DIGITS: readonly string[] = Array.from({ length: 256 }, (_, low) =>
+  low.toString(16).padStart(2, '0'),
+);
 
 /**
  * Makes the ids of one queue.
@@ -39,12 +41,19 @@ export function messageIdMaker(
 ): (timestamp: number, sequence: number) => string {
   const tag = (queueNumber ^ salt) % QUEUE_TAG_LIMIT;
   const middle = (0x70008000 + (tag >>> 14) * 0x10000 + (tag & 0x3fff)).toString(16);
+  let timeBefore = -1;
+  let highBefore = -1;
+  let beginning = '';
   return (timestamp, sequence) => {
-    if (timestamp !== stampedAt) {
-      stampedAt = timestamp;
-      stamp = timestamp.toString(16).padStart(12, '0');
+    const high = Math.floor(sequence / 256);
+    // Neighbours share all but the end.
+    if (timestamp !== timeBefore || high !== highBefore) {
+      timeBefore = timestamp;
+      highBefore = high;
+      const digits = high.toString(16).padStart(10, '0');
+      beginning = timestamp.toString(16).padStart(12, '0') + middle + digits;
     }
-    return stamp + middle + sequence.toString(16).padStart(12, '0');
+    return beginning + LAST_DIGITS[sequence % 256]!;
   };
 }
 

@@ -1,10 +1,16 @@
-import type { Driver, NewMessage, PublishItem, PublishOutcome, QueueRef } from './driver.ts';
+import type { Driver, NewMessage, PublishItem, PublishOutcome } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { MessageQueueError, UnsupportedError, ValidationError } from './errors.ts';
 import type { Limits } from './limits.ts';
 import type { Message } from './message.ts';
 import { prepareMessage } from './prepare.ts';
-import { type BlockOptions, type Published, type Publisher, isPublished } from './publisher.ts';
+import {
+  type Answer,
+  type BlockOptions,
+  type Published,
+  type Publisher,
+  isPublished,
+} from './publisher.ts';
 import { type PayloadSchema, type QueueLike, queueNameOf } from './queue.ts';
 import { checkPayload } from './schema.ts';
 import type { Topology } from './topology.ts';
@@ -58,22 +64,34 @@ export class MessageSender {
   }
 
   /** @returns the message's id, once it is durable */
-  sendMessage<T>(queue: QueueLike<T>, message: Message<T>, options?: SendOptions): Promise<string> {
-    return this.#send(queue as QueueLike, message, options).then(idOf);
+  sendMessage<Input>(
+    queue: QueueLike<unknown, Input>,
+    message: Message<Input>,
+    options?: SendOptions,
+  ): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const answer = { resolve: ({ id }: Published) => resolve(id), reject };
+      this.#send(queue, message, options, answer);
+    });
   }
 
   /**
    * @param options.atomic all messages or none; a refusal is answered for each
    * @returns one result for each message, in order
    */
-  async sendBatch<T>(
-    queue: QueueLike<T>,
-    messages: readonly Message<T>[],
+  async sendBatch<Input>(
+    queue: QueueLike<unknown, Input>,
+    messages: readonly Message<Input>[],
     options: SendOptions & { readonly atomic?: boolean } = {},
   ): Promise<SendResult[]> {
     this.#checkBatch(messages.length);
     if (options.atomic === true) return this.#sendAtomic(queue, messages);
-    const sends = messages.map((message) => this.#send(queue as QueueLike, message, options));
+    const sends = messages.map(
+      (message) =>
+        new Promise<Published>((resolve, reject) => {
+          this.#send(queue, message, options, { resolve, reject });
+        }),
+    );
     return collect(sends, options.signal, (published) => {
       return { ok: true, id: published.id, duplicate: published.status === 'duplicate' };
     });
@@ -111,29 +129,25 @@ export class MessageSender {
     return collect(sends, options?.signal, (result) => ({ ok: true, result }));
   }
 
-  #send(queue: QueueLike, message: Message, options?: SendOptions): Promise<Published> {
-    const name = queueNameOf(queue);
-    try {
-      const targets = this.#parts.topology.targets(name);
-      const prepared = this.#prepare(message);
-      if (this.#parts.schemaOf(name) !== undefined) {
-        return this.#sendChecked(name, message, targets, prepared, options);
-      }
-      return this.#parts.publisher.publish({ targets, message: prepared }, blockOf(options));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #sendChecked(
-    name: string,
+  #send(
+    queue: QueueLike,
     message: Message,
-    targets: readonly QueueRef[],
-    prepared: NewMessage,
-    options?: SendOptions,
-  ): Promise<Published> {
-    await this.#check(name, message);
-    return this.#parts.publisher.publish({ targets, message: prepared }, blockOf(options));
+    options: SendOptions | undefined,
+    answer: Answer,
+  ): void {
+    const name = queueNameOf(queue);
+    const { topology, publisher } = this.#parts;
+    try {
+      const item = { targets: topology.targets(name), message: this.#prepare(message) };
+      const block = blockOf(options);
+      if (this.#parts.schemaOf(name) === undefined) publisher.add(item, block, answer);
+      else {
+        const send = (): void => publisher.add(item, block, answer);
+        this.#check(name, message).then(send, answer.reject);
+      }
+    } catch (error) {
+      answer.reject(error);
+    }
   }
 
   async #sendAtomic(queue: QueueLike, messages: readonly Message[]): Promise<SendResult[]> {
@@ -178,10 +192,6 @@ export class MessageSender {
       );
     }
   }
-}
-
-function idOf(published: Published): string {
-  return published.id;
 }
 
 function blockOf(options: SendOptions | undefined): BlockOptions {

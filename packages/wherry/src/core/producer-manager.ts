@@ -8,12 +8,12 @@ import { type QueueLike, queueNameOf } from './queue.ts';
 import type { Topology } from './topology.ts';
 
 /** What `createProducer` takes. */
-export interface ProducerConfig<T = unknown> {
+export interface ProducerConfig<Input = unknown> {
   /** Unique in this system. */
   readonly id: string;
   /** For people; the id when left out. */
   readonly name?: string;
-  readonly queueName: QueueLike<T>;
+  readonly queueName: QueueLike<unknown, Input>;
 }
 
 /** Creates and finds producers. */
@@ -35,14 +35,14 @@ export class ProducerManager {
   }
 
   /** @throws ValidationError when the id is wrong or taken @throws QueueNotFoundError */
-  async createProducer<T = unknown>(config: ProducerConfig<T>): Promise<Producer<T>> {
+  async createProducer<Input = unknown>(config: ProducerConfig<Input>): Promise<Producer<Input>> {
     const id = checkName(config.id, 'The producer id');
     if (this.#producers.has(id)) {
       throw new ValidationError(`Producer '${id}' exists. Take another id, or remove it first.`);
     }
     const queueName = this.#topology.queue(queueNameOf(config.queueName)).name;
     const name = config.name ?? id;
-    const producer = new Producer<T>({ id, name, queueName }, this.#sender, this.#clock.now());
+    const producer = new Producer<Input>({ id, name, queueName }, this.#sender, this.#clock.now());
     this.#producers.set(id, producer);
     return producer;
   }

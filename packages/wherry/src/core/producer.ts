@@ -2,7 +2,7 @@ import type { Message } from './message.ts';
 import type { MessageSender, SendOptions, SendResult } from './message-sender.ts';
 
 /** Sends to one queue, under a name of its own. */
-export class Producer<T = unknown> {
+export class Producer<Input = unknown> {
   readonly id: string;
   readonly name: string;
   readonly queueName: string;
@@ -22,13 +22,13 @@ export class Producer<T = unknown> {
   }
 
   /** As `MessageQueueSystem.sendMessage`, to this producer's queue. */
-  sendMessage(message: Message<T>, options?: SendOptions): Promise<string> {
+  sendMessage(message: Message<Input>, options?: SendOptions): Promise<string> {
     return this.#sender.sendMessage(this.queueName, message, options);
   }
 
   /** As `MessageQueueSystem.sendBatch`, to this producer's queue. */
   sendBatch(
-    messages: readonly Message<T>[],
+    messages: readonly Message<Input>[],
     options?: SendOptions & { readonly atomic?: boolean },
   ): Promise<SendResult[]> {
     return this.#sender.sendBatch(this.queueName, messages, options);

@@ -17,10 +17,10 @@ import {
 import type { Topology } from './topology.ts';
 
 /** What `createQueue` takes: a name, and any of the settings. */
-export interface QueueConfig<T = unknown> extends QueueSettingsInput {
+export interface QueueConfig<T = unknown, Input = unknown> extends QueueSettingsInput {
   readonly name: string;
   /** Types the queue's payloads, and is held against each at send and at delivery. Not stored. */
-  readonly schema?: PayloadSchema<T>;
+  readonly schema?: PayloadSchema<T, Input>;
 }
 
 /** A queue's settings, exact counts, and what went on since this process opened the store. */
@@ -77,7 +77,9 @@ export class QueueManager {
    * @throws ValidationError when the name or a setting is wrong
    * @throws QueueExistsError when it exists with other settings
    */
-  async createQueue<T = unknown>(config: QueueConfig<T>): Promise<Queue<T>> {
+  async createQueue<T = unknown, Input = T>(
+    config: QueueConfig<T, Input>,
+  ): Promise<Queue<T, Input>> {
     const { name, schema, ...input } = config;
     checkName(name, 'The queue name');
     const settings = mergeQueueSettings(input);
@@ -91,7 +93,7 @@ export class QueueManager {
       return null;
     });
     if (schema !== undefined) this.#schemas.set(name, schema);
-    return this.#topology.queue(name) as Queue<T>;
+    return this.#topology.queue(name) as Queue<T, Input>;
   }
 
   /**

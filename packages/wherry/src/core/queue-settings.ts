@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Duration, durationToMs } from './duration.ts';
 import { ValidationError } from './errors.ts';
-import { checkName, show } from './limits.ts';
+import { LEASE_MIN_MS, checkName, show } from './limits.ts';
 
 /** How long to wait before the next try. All times in milliseconds. */
 export interface Backoff {
@@ -87,8 +87,6 @@ export const DEFAULT_QUEUE_SETTINGS: QueueSettings = {
 
 /** Retries beyond this are a loop, not a policy. */
 const RETRIES_MAX = 1_000_000;
-/** A lease shorter than a commit takes would end before its holder has it. */
-const LEASE_MIN = 10;
 
 const duration = (min: number): z.ZodType<number> =>
   z.unknown().transform((value, context) => {
@@ -134,7 +132,7 @@ const settingsSchema = z.strictObject({
   deadLetterQueue: queueName.nullable().optional(),
   maxRetries: z.int().min(0).max(RETRIES_MAX).optional(),
   backoff: z.union([fixedBackoff, backoffFields]).optional(),
-  leaseDuration: duration(LEASE_MIN).optional(),
+  leaseDuration: duration(LEASE_MIN_MS).optional(),
   deduplicationWindow: duration(0).optional(),
   paused: z.boolean().optional(),
   durable: z.boolean().optional(),
@@ -161,10 +159,14 @@ export function mergeQueueSettings(
   return { ...base, ...given, backoff };
 }
 
-/** The names of the settings in which two differ. */
+/**
+ * The names of the settings in which two differ. `paused` is left out: it is an operator's switch,
+ * not a part of what the queue is.
+ */
 export function differingSettings(a: QueueSettings, b: QueueSettings): string[] {
   const keys = Object.keys(DEFAULT_QUEUE_SETTINGS) as (keyof QueueSettings)[];
-  return keys.filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]));
+  const defining = keys.filter((key) => key !== 'paused');
+  return defining.filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]));
 }
 
 function explain(error: z.ZodError, input: unknown): string {

@@ -10,10 +10,10 @@ export interface QueueDocument {
 }
 
 /**
- * A queue that exists. The type parameter is what its payloads are; it comes from the schema given
- * to `createQueue`, or is the caller's word.
+ * A queue that exists. `T` is what its consumers get as payload, `Input` what producers give; they
+ * come from the schema given to `createQueue`, or are the caller's word.
  */
-export class Queue<T = unknown> {
+export class Queue<T = unknown, Input = T> {
   readonly name: string;
   /** The incarnation: a queue deleted and created again has another. */
   readonly number: number;
@@ -21,8 +21,9 @@ export class Queue<T = unknown> {
   readonly version: number;
   readonly settings: QueueSettings;
   readonly createdAt: Date;
-  /** Never set: it carries the payload's type, which nothing else in this class does. */
+  /** Never set: they carry the payload's types, which nothing else in this class does. */
   declare readonly payloadType?: T;
+  declare readonly inputType?: Input;
 
   constructor(name: string, number: number, version: number, document: QueueDocument) {
     this.name = name;
@@ -34,10 +35,10 @@ export class Queue<T = unknown> {
 }
 
 /** A queue by its name, or the object that `createQueue` gave. */
-export type QueueLike<T = unknown> = string | Queue<T>;
+export type QueueLike<T = unknown, Input = unknown> = string | Queue<T, Input>;
 
 /** A schema of any library that follows Standard Schema: zod, valibot, arktype … */
-export type PayloadSchema<T = unknown> = StandardSchemaV1<unknown, T>;
+export type PayloadSchema<T = unknown, Input = unknown> = StandardSchemaV1<Input, T>;
 
 export function queueNameOf(queue: QueueLike): string {
   return typeof queue === 'string' ? queue : queue.name;

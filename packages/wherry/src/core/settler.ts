@@ -22,7 +22,7 @@ export interface Held extends Receipt {
 }
 
 /** Told how a settlement went: null, or the error. */
-export type Done<T extends Held = Held> = (held: T, error: unknown) => void;
+export type Done<T extends Held = Held> = (held: T, error: Error | null) => void;
 
 interface SettleEntry {
   readonly held: Held;
@@ -235,7 +235,7 @@ export class Settler implements Settling {
     try {
       outcomes = items.length === 0 ? [] : await driver.move(items);
     } catch (error) {
-      for (const entry of ready) entry.done(entry.held, error);
+      for (const entry of ready) entry.done(entry.held, error as Error);
       return;
     }
     for (let i = 0; i < ready.length; i++) {
@@ -268,7 +268,7 @@ export class Settler implements Settling {
     try {
       lost = await call;
     } catch (error) {
-      for (const { held, done } of batch) done(held, error);
+      for (const { held, done } of batch) done(held, error as Error);
       return;
     }
     const lostSet = lost.length === 0 ? null : new Set(lost);
@@ -282,12 +282,17 @@ export class Settler implements Settling {
     }
   }
 
+  /** Told here, counted by the sweeper: each lease that ended by time is counted once. */
   #lost(held: Held): LeaseLostError {
-    this.#tell('leaseLost', held, { consumerId: held.stored.lease.consumerId });
+    const { events } = this.#parts;
+    const { consumerId } = held.stored.lease;
+    if (events.listens('leaseLost')) {
+      events.emit('leaseLost', { queue: held.queue.name, id: held.id, consumerId });
+    }
     return new LeaseLostError(held.id);
   }
 
-  #tell(name: 'retried' | 'deadLettered' | 'leaseLost' | 'expired', held: Held, more = {}): void {
+  #tell(name: 'retried' | 'deadLettered' | 'expired', held: Held, more = {}): void {
     const { events } = this.#parts;
     const queue = held.queue.name;
     events.count(queue, name);

@@ -347,6 +347,9 @@ eachStore('wrong consumers are refused', async ({ open }) => {
     { id: 'c', queueName: 'q', handler, concurrency: 1.5 },
     { id: 'c', queueName: 'q', handler, batchSize: 10_000, concurrency: 99_999 },
     { id: 'c', queueName: 'q', handler, pollInterval: 'often' },
+    { id: 'c', queueName: 'q', handler, pollInterval: 0 },
+    { id: 'c', queueName: 'q', handler, leaseDuration: 0 },
+    { id: 'c', queueName: 'q', handler, handlerTimeout: 0 },
   ];
   for (const config of wrong) await assert.rejects(mq.createConsumer(config), ValidationError);
   await assert.rejects(mq.createConsumer({ id: 'c', queueName: 'no', handler }), {
@@ -354,4 +357,6 @@ eachStore('wrong consumers are refused', async ({ open }) => {
   });
   await mq.createConsumer({ id: 'c', queueName: 'q', handler });
   await assert.rejects(mq.createConsumer({ id: 'c', queueName: 'q', handler }), /exists/);
+  await mq.consumerManager.getConsumer('c').stop();
+  await mq.createConsumer({ id: 'c', queueName: 'q', handler });
 });

@@ -124,6 +124,18 @@ eachStore('a paused queue takes messages in and hands none out', async ({ open }
   await until(() => handled.length === 1);
 });
 
+eachStore('a paused queue is still the queue that the program creates', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q' });
+  await mq.pauseQueue('q');
+  assert.equal((await mq.createQueue({ name: 'q' })).settings.paused, true);
+});
+
+eachStore('open may say what the dead-letter queue is like', async ({ open }) => {
+  const mq = await open({ queues: [{ name: 'dead-letter', maxSize: 10 }] });
+  assert.equal(mq.getQueue('dead-letter').settings.maxSize, 10);
+});
+
 eachStore('info: exact counts, ages and bytes', async ({ open, clock }) => {
   const mq = await open();
   await mq.createQueue({ name: 'q', maxSize: 10 });

@@ -238,11 +238,12 @@ for (const [name, schema] of Object.entries(SCHEMAS)) {
 
 eachStore('what the schema makes of a payload is what the handler gets', async ({ open }) => {
   const mq = await open();
-  const schema = z.object({ n: z.string().transform(Number) });
+  const schema = z.object({ n: z.string().transform(Number), d: z.string().default('x') });
   const queue = await mq.createQueue({ name: 'q', schema });
-  await mq.sendMessage('q', { payload: { n: '5' } });
+  // Producers give the schema's input, consumers get its output: both are typed.
+  await mq.sendMessage(queue, { payload: { n: '5' } });
   const delivery = await mq.receiveMessage(queue, 'me');
-  assert.equal(delivery!.payload.n, 5);
+  assert.deepEqual(delivery!.payload, { n: 5, d: 'x' });
 });
 
 eachStore(

@@ -34,10 +34,20 @@ eachStore('one publish reaches durable and other queues', async ({ open }) => {
     const stored = await mq.getMessage(result.ids[i]!);
     assert.equal(stored!.queueName, result.queues[i]);
   }
-  // All or none, whichever of the stores refuses.
+  // All or none, whichever of the stores refuses, and without a trace.
+  const message = { payload: 'y', deduplicationId: 'once' };
   await (await mq.receiveMessage('v1', 'me'))!.acknowledge();
-  await assert.rejects(mq.publish('e', '', { payload: 'y' }), { code: 'QUEUE_FULL' });
+  await assert.rejects(mq.publish('e', '', message), { code: 'QUEUE_FULL' });
   assert.equal((await mq.getQueueInfo('v1')).messageCount, 0);
+  await mq.sendMessage('v1', { payload: 'occupied' });
+  for (const name of ['d1', 'd2']) await (await mq.receiveMessage(name, 'me'))!.acknowledge();
+  await assert.rejects(mq.publish('e', '', message), { code: 'QUEUE_FULL' });
+  assert.equal((await mq.getQueueInfo('d1')).messageCount, 0);
+  await mq.purgeQueue('v1');
+  assert.equal((await mq.publish('e', '', message)).duplicate, false);
+  for (const name of ['d1', 'v1', 'd2']) {
+    assert.equal((await mq.receiveMessage(name, 'me'))!.payload, 'y');
+  }
 });
 
 eachStore('dead letters and redrives cross from one store to the other', async ({ open }) => {

@@ -1,0 +1,177 @@
+/** Plants each mistake that lint must find into a small tree, and code that it must accept. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { root } from '../../../scripts/find-files.ts';
+
+const sources = 'packages/wherry/src';
+const restricted = 'eslint(no-restricted-imports)';
+
+/** Imports that cross an arrow: the folder, and what a file in it must not import. */
+const forbiddenImports: [folder: string, ...specifiers: string[]][] = [
+  ['core', '../drivers/memory/store.ts', '../cli/main.ts', '../testing/index.ts', '../system.ts'],
+  ['core', 'lmdb', 'ioredis', 'pg', 'commander', 'cli-progress'],
+  ['core', 'node:net', 'node:fs', 'node:fs/promises', 'node:http', 'node:child_process'],
+  ['core', 'node:timers', 'node:timers/promises', 'node:perf_hooks', 'node:process', 'timers'],
+  ['core', './../drivers/memory/store.ts', '../core/../cli/main.ts'],
+  ['core/routing', '../../drivers/memory/store.ts', '../../system.ts', 'node:fs', 'lmdb'],
+  ['core/routing/topic', '../../../cli/main.ts', 'lmdb'],
+  ['core/routing/topic/words', '../../../../cli/main.ts', 'lmdb'],
+  ['drivers/memory', '../lmdb/store.ts', '../../cli/main.ts', '../../testing/index.ts'],
+  ['drivers/memory', '../../system.ts', 'lmdb', 'node:fs', 'node:timers'],
+  ['drivers/lmdb', '../memory/store.ts', '../../cli/main.ts', '../../testing/index.ts'],
+  ['drivers/lmdb', '../../system.ts', 'ioredis', 'pg', 'node:net', 'node:timers/promises'],
+  ['drivers/redis', '../lmdb/store.ts', 'lmdb'],
+  ['testing', '../drivers/lmdb/store.ts', '../cli/main.ts', '../system.ts'],
+  ['testing', 'node:test', 'node:fs', 'lmdb'],
+  ['testing/suite', '../../drivers/lmdb/store.ts', 'node:test'],
+  ['.', './cli/main.ts', './testing/index.ts'],
+];
+
+const allowedImports: [folder: string, ...specifiers: string[]][] = [
+  ['core', './errors.ts', './routing/topic.ts', 'zod', '@standard-schema/spec', 'node:crypto'],
+  ['core/routing', '../errors.ts', './topic.ts', 'zod'],
+  ['core/routing/topic', '../../errors.ts', '../exchange.ts'],
+  ['drivers/memory', '../../core/errors.ts', './store.ts'],
+  ['drivers/lmdb', '../../core/errors.ts', 'lmdb', 'node:fs', 'node:fs/promises', 'node:path'],
+  ['testing', '../core/errors.ts', './suite/send.ts', 'fast-check', 'node:assert/strict'],
+  ['testing/suite', '../../core/errors.ts', '../manual-clock.ts', 'fast-check'],
+  ['cli', '../core/errors.ts', '../drivers/lmdb/store.ts', '../system.ts', 'commander', 'node:fs'],
+  ['.', './core/errors.ts', './drivers/lmdb/store.ts', 'node:path'],
+];
+
+const globals = 'eslint(no-restricted-globals)';
+const properties = 'eslint(no-restricted-properties)';
+
+/** Code that is wrong in the folder, with the rule that says so. */
+const forbiddenCode: [folder: string, rule: string, code: string][] = [
+  ['core', properties, 'export const value: number = Date.now();'],
+  ['core', properties, 'export const value: number = Math.random();'],
+  ['core/routing', properties, 'export const value: bigint = process.hrtime.bigint();'],
+  ['core', globals, 'export const value: unknown = setTimeout(String, 1);'],
+  ['core', globals, 'export const value: unknown = setInterval(String, 1);'],
+  ['core', globals, 'export const value: number = performance.now();'],
+  ['core', globals, 'export const value: unknown = globalThis.setTimeout(String, 1);'],
+  ['core', restricted, "export const value: unknown = await import('node:fs');"],
+  ['core', restricted, "export type { RootDatabase } from 'lmdb';"],
+  ['core', 'typescript(no-require-imports)', "export const value: unknown = require('node:fs');"],
+  [
+    'core',
+    'typescript(consistent-type-imports)',
+    "export type Value = import('../system.ts').Value;",
+  ],
+  ['drivers/lmdb', properties, 'export const value: number = Date.now();'],
+  ['drivers/lmdb', globals, 'export const value: unknown = setTimeout(String, 1);'],
+  ['testing', globals, 'export const value: unknown = setTimeout(String, 1);'],
+  [
+    'cli',
+    'typescript(no-floating-promises)',
+    'async function send(): Promise<void> {}\nexport const run = (): void => {\n  send();\n};',
+  ],
+  [
+    'cli',
+    'typescript(no-misused-promises)',
+    'export const run = (list: number[]): void => list.forEach(async () => {});',
+  ],
+  [
+    'cli',
+    'typescript(await-thenable)',
+    'export const run = async (n: number): Promise<number> => await n;',
+  ],
+  ['cli', 'eslint(max-lines)', `${'// a line\n'.repeat(400)}export const last: number = 1;`],
+  [
+    'cli',
+    'eslint(max-lines-per-function)',
+    `export function run(): void {\n${'  String();\n'.repeat(70)}}`,
+  ],
+];
+
+const allowedCode: [folder: string, code: string][] = [
+  ['cli', 'export const value: number = Date.now();\nsetTimeout(String, 1);'],
+  ['core', 'export const value: string = new Date(0).toISOString();'],
+  ['cli', `${'// a line\n'.repeat(399)}export const last: number = 1;`],
+];
+
+let tree: string;
+const planted: { file: string; rule: string | null }[] = [];
+const found = new Map<string, string[]>();
+
+function plant(folder: string, code: string, rule: string | null): void {
+  const file = join(sources, folder, `planted-${planted.length}.ts`);
+  write(file, code);
+  planted.push({ file, rule });
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(tree, file)), { recursive: true });
+  writeFileSync(join(tree, file), text);
+}
+
+function read(file: string): string {
+  return readFileSync(join(tree, file), 'utf8').slice(0, 200);
+}
+
+function importing(specifier: string): string {
+  return `import * as other from '${specifier}';\nexport const value: unknown = other;\n`;
+}
+
+before(() => {
+  tree = mkdtempSync(join(tmpdir(), 'wherry-arrows-'));
+  for (const file of ['oxlint.config.mjs', 'tsconfig.base.json', 'packages/wherry/tsconfig.json']) {
+    cpSync(join(root, file), join(tree, file));
+  }
+  write('package.json', '{ "type": "module" }');
+  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
+
+  for (const [folder, ...specifiers] of forbiddenImports) {
+    for (const specifier of specifiers) plant(folder, importing(specifier), restricted);
+  }
+  for (const [folder, ...specifiers] of allowedImports) {
+    for (const specifier of specifiers) plant(folder, importing(specifier), null);
+  }
+  for (const [folder, rule, code] of forbiddenCode) plant(folder, code, rule);
+  for (const [folder, code] of allowedCode) plant(folder, code, null);
+  plant('cli', "import './circle.ts';", 'import(no-cycle)');
+  write(join(sources, 'cli/circle.ts'), `import './planted-${planted.length - 1}.ts';`);
+
+  const lint = spawnSync(
+    join(root, 'node_modules/.bin/oxlint'),
+    ['-c', 'oxlint.config.mjs', '--format=json', sources],
+    {
+      cwd: tree,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+    },
+  );
+  const report = JSON.parse(lint.stdout) as { diagnostics: { filename: string; code: string }[] };
+  for (const { filename, code } of report.diagnostics) {
+    found.set(filename, [...(found.get(filename) ?? []), code]);
+  }
+});
+
+after(() => rmSync(tree, { recursive: true, force: true }));
+
+test('every planted mistake is found', (t) => {
+  const mistakes = planted.filter(({ rule }) => rule !== null);
+  for (const { file, rule } of mistakes) {
+    assert.ok(found.get(file)?.includes(rule ?? ''), `${rule} missed ${file}:\n${read(file)}`);
+  }
+  t.diagnostic(`${mistakes.length} mistakes planted and found`);
+});
+
+test('what the arrows allow is accepted', () => {
+  for (const { file } of planted.filter(({ rule }) => rule === null)) {
+    assert.deepEqual(found.get(file) ?? [], [], read(file));
+  }
+});
