@@ -19,6 +19,11 @@ export class Deduplication {
     this.#sent.set(deduplicationId, { id, until });
   }
 
+  /** Undoes `remember`: what was remembered before is over, or it would have been found. */
+  drop(deduplicationId: string): void {
+    this.#sent.delete(deduplicationId);
+  }
+
   /** Drops what is over. Records behind a longer window stay a little; `find` ignores them. */
   forget(now: number): void {
     for (const [deduplicationId, { until }] of this.#sent) {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import type * as contract from '../../core/driver.ts';
+import { NEVER } from '../../core/driver.ts';
 import { ClosedError } from '../../core/errors.ts';
 import { QUEUE_TAG_LIMIT } from '../../core/message-id.ts';
 import { browse } from './browse.ts';
@@ -155,7 +156,7 @@ class MemoryDriver implements contract.Driver {
 
 /** What a delivery that ended without being settled leaves behind. */
 function applyRelease(record: MessageRecord, item: contract.ReleaseItem, now: number): void {
-  record.availableAt = now + item.delay;
+  record.availableAt = Math.min(now + item.delay, NEVER);
   if (item.as !== 'unstarted') record.deliveryCount += 1;
   if (item.as === 'retry') record.retryCount += 1;
   // Only a delivery that ended well for its holder clears the suspicion.

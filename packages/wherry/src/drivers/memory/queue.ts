@@ -1,8 +1,9 @@
-import type { QueueCounts } from '../../core/driver.ts';
+import { NEVER, type QueueCounts } from '../../core/driver.ts';
 import type { MessageState } from '../../core/message.ts';
 import { messageIdMaker } from '../../core/message-id.ts';
 import { Deduplication } from './deduplication.ts';
 import { Heap } from './heap.ts';
+import type { Journal } from './journal.ts';
 import { byDueTime, byPriority, bySequence, placeHeap } from './ready-order.ts';
 import { expiryOf, isExpired, type HeldLease, type MessageRecord } from './record.ts';
 
@@ -15,7 +16,8 @@ interface Group {
 
 /**
  * One queue's messages, each in exactly one heap by its state. `#place` and `#unplace` are the only
- * two that touch a heap together with its indexes and counters.
+ * two that touch a heap together with its indexes and counters. What a refused call may have
+ * changed (a publish or move: adding and removing) is noted in the journal.
  */
 export class MemoryQueue {
   readonly number: number;
@@ -23,7 +25,8 @@ export class MemoryQueue {
   readonly deduplication: Deduplication = new Deduplication();
   /** From the time of storing, in milliseconds since 1970, and the sequence. */
   readonly createId: (timestamp: number, sequence: number) => string;
-  bytes = 0;
+  readonly #journal: Journal;
+  #bytes = 0;
   #lastSequence = 0;
   #suspectsLeased = 0;
   readonly #counts: Record<MessageState, number> = { ready: 0, scheduled: 0, leased: 0 };
@@ -48,14 +51,19 @@ export class MemoryQueue {
   );
 
   /** @param salt tells this store's ids from another's */
-  constructor(number: number, name: string, salt: number) {
+  constructor(number: number, name: string, salt: number, journal: Journal) {
     this.number = number;
     this.name = name;
+    this.#journal = journal;
     this.createId = messageIdMaker(number, salt);
   }
 
   get size(): number {
     return this.#counts.ready + this.#counts.scheduled + this.#counts.leased;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get hasReady(): boolean {
@@ -69,52 +77,36 @@ export class MemoryQueue {
 
   counts(): QueueCounts {
     const oldestTimestamp = this.#byAge.peek()?.timestamp ?? null;
-    return { ...this.#counts, bytes: this.bytes, oldestTimestamp };
+    return { ...this.#counts, bytes: this.#bytes, oldestTimestamp };
   }
 
   /** new -> ready or scheduled. A first delay keeps a message out of its group (G11). */
   add(record: MessageRecord, now: number): void {
-    this.bytes += record.bytes;
+    this.#addBytes(record.bytes);
     if (record.availableAt > now) this.#place(record, 'scheduled', this.#scheduled);
     else this.#enter(record);
   }
 
-  /** any state -> gone. */
+  /** any state -> gone; its group goes on. */
   remove(record: MessageRecord, now: number): void {
-    this.withhold(record);
-    this.complete(record, now);
-  }
-
-  /** Takes a message out of reach, so that `restore` can still put it back as it was. */
-  withhold(record: MessageRecord): void {
-    this.#unplace(record);
-    this.bytes -= record.bytes;
-  }
-
-  restore(record: MessageRecord): void {
-    this.bytes += record.bytes;
-    this.#place(record, record.state, record.heap!);
-  }
-
-  /** Makes a withheld message's leaving final: its group goes on. */
-  complete(record: MessageRecord, now: number): void {
-    if (record.lease !== null && record.suspect) this.#suspectsLeased -= 1;
-    record.lease = null;
-    this.#leaveGroup(record, now);
+    this.#addBytes(-record.bytes);
+    if (record.lease === null) this.#unplace(record);
+    else this.#endLease(record);
+    const { groupId, inGroup } = record;
+    if (groupId === null || inGroup !== 'outside') return;
+    const group = this.#group(groupId);
+    this.#countOutside(group, -1);
+    this.#openGroup(groupId, group, now);
   }
 
   /** any state -> leased. */
   lease(record: MessageRecord, lease: HeldLease): void {
-    if (record.lease !== null) {
-      this.#endLease(record);
-    } else {
-      this.#unplace(record);
-    }
+    if (record.lease === null) this.#unplace(record);
+    else this.#endLease(record);
     record.lease = lease;
     if (record.suspect) this.#suspectsLeased += 1;
     if (record.groupId !== null && record.inGroup !== 'outside') {
-      this.#group(record.groupId).outside += 1;
-      record.inGroup = 'outside';
+      this.#stepOutside(record, this.#group(record.groupId));
     }
     this.#place(record, 'leased', this.#leased);
   }
@@ -131,7 +123,7 @@ export class MemoryQueue {
       return;
     }
     const group = this.#group(record.groupId);
-    group.outside -= 1;
+    this.#countOutside(group, -1);
     this.#wait(record, group);
     this.#openGroup(record.groupId, group, now);
   }
@@ -147,7 +139,7 @@ export class MemoryQueue {
   promoteDue(now: number): boolean {
     let promoted = false;
     for (let due = this.#scheduled.peek(); due !== undefined; due = this.#scheduled.peek()) {
-      if (due.availableAt > now) break;
+      if (due.availableAt > now || due.availableAt === NEVER) break;
       this.#unplace(due);
       if (due.inGroup === 'outside') this.#placeReady(due);
       else this.#enter(due);
@@ -203,7 +195,7 @@ export class MemoryQueue {
     return Math.min(
       this.#leased.peek()?.lease?.until ?? Infinity,
       this.#byExpiry.peek()?.expiresAt ?? Infinity,
-      this.#scheduled.peek()?.availableAt ?? Infinity,
+      this.#nextAvailable(),
       this.deduplication.nextForgotten(),
     );
   }
@@ -216,10 +208,20 @@ export class MemoryQueue {
     yield* this.#leased.values();
   }
 
+  #nextAvailable(): number {
+    const next = this.#scheduled.peek()?.availableAt ?? NEVER;
+    return next === NEVER ? Infinity : next;
+  }
+
   #endLease(record: MessageRecord): void {
+    const { lease } = record;
     this.#unplace(record);
-    if (record.suspect) this.#suspectsLeased -= 1;
     record.lease = null;
+    if (record.suspect) this.#suspectsLeased -= 1;
+    this.#journal.note(() => {
+      record.lease = lease;
+      if (record.suspect) this.#suspectsLeased += 1;
+    });
   }
 
   /** Joins its group, if it has one, as the head when nobody else is. */
@@ -232,24 +234,19 @@ export class MemoryQueue {
     if (group.outside > 0) {
       this.#wait(record, group);
     } else {
-      group.outside = 1;
-      record.inGroup = 'outside';
+      this.#stepOutside(record, group);
       this.#placeReady(record);
     }
   }
 
   #wait(record: MessageRecord, group: Group): void {
-    record.inGroup = 'waiting';
+    this.#setInGroup(record, 'waiting');
     this.#place(record, 'ready', group.waiting);
   }
 
-  #leaveGroup(record: MessageRecord, now: number): void {
-    const { groupId, inGroup } = record;
-    record.inGroup = 'none';
-    if (groupId === null || inGroup !== 'outside') return;
-    const group = this.#group(groupId);
-    group.outside -= 1;
-    this.#openGroup(groupId, group, now);
+  #stepOutside(record: MessageRecord, group: Group): void {
+    this.#setInGroup(record, 'outside');
+    this.#countOutside(group, 1);
   }
 
   /** Makes the first of those who wait the head, once nobody is held. */
@@ -258,11 +255,11 @@ export class MemoryQueue {
     const head = group.waiting.peek();
     if (head === undefined) {
       this.#groups.delete(groupId);
+      this.#journal.note(() => this.#groups.set(groupId, group));
       return;
     }
     this.#unplace(head);
-    group.outside = 1;
-    head.inGroup = 'outside';
+    this.#stepOutside(head, group);
     this.#placeByTime(head, now);
   }
 
@@ -271,6 +268,7 @@ export class MemoryQueue {
     if (group === undefined) {
       group = { outside: 0, waiting: placeHeap(bySequence) };
       this.#groups.set(groupId, group);
+      this.#journal.note(() => this.#groups.delete(groupId));
     }
     return group;
   }
@@ -291,14 +289,40 @@ export class MemoryQueue {
     this.#counts[state] += 1;
     if (state === 'ready') this.#byAge.push(record);
     if (state !== 'leased' && expiryOf(record) !== null) this.#byExpiry.push(record);
+    this.#journal.note(() => this.#unplace(record));
   }
 
   #unplace(record: MessageRecord): void {
-    record.heap!.removeAt(record.heapIndex);
-    this.#counts[record.state] -= 1;
-    if (record.state === 'ready') this.#byAge.removeAt(record.ageIndex);
-    if (record.state !== 'leased' && expiryOf(record) !== null) {
+    const { state } = record;
+    const heap = record.heap!;
+    heap.removeAt(record.heapIndex);
+    this.#counts[state] -= 1;
+    if (state === 'ready') this.#byAge.removeAt(record.ageIndex);
+    if (state !== 'leased' && expiryOf(record) !== null) {
       this.#byExpiry.removeAt(record.expiryIndex);
     }
+    this.#journal.note(() => this.#place(record, state, heap));
+  }
+
+  #addBytes(bytes: number): void {
+    this.#bytes += bytes;
+    this.#journal.note(() => {
+      this.#bytes -= bytes;
+    });
+  }
+
+  #countOutside(group: Group, change: number): void {
+    group.outside += change;
+    this.#journal.note(() => {
+      group.outside -= change;
+    });
+  }
+
+  #setInGroup(record: MessageRecord, inGroup: MessageRecord['inGroup']): void {
+    const before = record.inGroup;
+    record.inGroup = inGroup;
+    this.#journal.note(() => {
+      record.inGroup = before;
+    });
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { QueueRef, Receipt } from '../../core/driver.ts';
 import { QueueNotFoundError } from '../../core/errors.ts';
+import { Journal } from './journal.ts';
 import { MemoryNotifier } from './notifier.ts';
 import { MemoryQueue } from './queue.ts';
 import type { MessageRecord } from './record.ts';
@@ -9,6 +10,7 @@ import type { MessageRecord } from './record.ts';
 export class MemoryStore {
   readonly clock: Clock;
   readonly notifier: MemoryNotifier = new MemoryNotifier();
+  readonly journal: Journal = new Journal();
   readonly messages: Map<string, MessageRecord> = new Map();
   readonly #queues = new Map<number, MemoryQueue>();
   readonly #deleted = new Set<number>();
@@ -33,7 +35,7 @@ export class MemoryStore {
   find(ref: QueueRef): MemoryQueue | undefined {
     const present = this.#queues.get(ref.number);
     if (present !== undefined || this.#deleted.has(ref.number)) return present;
-    const queue = new MemoryQueue(ref.number, ref.name, this.#salt);
+    const queue = new MemoryQueue(ref.number, ref.name, this.#salt, this.journal);
     this.#queues.set(ref.number, queue);
     return queue;
   }
@@ -58,23 +60,19 @@ export class MemoryStore {
   /** new -> ready or scheduled. */
   insert(record: MessageRecord, now: number): void {
     this.messages.set(record.id, record);
+    this.journal.note(() => this.messages.delete(record.id));
     record.queue.add(record, now);
     if (record.state === 'ready') this.notifier.notify(record.queue.number, 'ready');
   }
 
-  /** any state -> gone. */
+  /** any state -> gone: there is room, and the next of its group may have become ready. */
   remove(record: MessageRecord, now: number): void {
+    const { queue } = record;
     this.messages.delete(record.id);
-    record.queue.remove(record, now);
-    this.notifyLeft(record);
-  }
-
-  /** Something left: there is room, and the next of its group may have become ready. */
-  notifyLeft(record: MessageRecord): void {
-    this.notifier.notify(record.queue.number, 'room');
-    if (record.groupId !== null && record.queue.hasReady) {
-      this.notifier.notify(record.queue.number, 'ready');
-    }
+    this.journal.note(() => this.messages.set(record.id, record));
+    queue.remove(record, now);
+    this.notifier.notify(queue.number, 'room');
+    if (record.groupId !== null && queue.hasReady) this.notifier.notify(queue.number, 'ready');
   }
 
   /** @returns how many messages went with the queue */

@@ -1,13 +1,14 @@
 import type * as FastCheck from 'fast-check';
 import type { AspectTests } from './aspect.ts';
 import type { Fixture } from './fixture.ts';
+import { PICK_MAX } from './lease-pool.ts';
 import { DELETABLE_QUEUES, QUEUE_COUNT, Twins } from './twins.ts';
 
 /** How far the random histories go. */
 export interface ModelOptions {
-  /** Histories; default 100. */
+  /** Histories; default 60. */
   readonly runs?: number;
-  /** Most commands in one history; default 40. */
+  /** Most commands in one history; default 100. */
   readonly commandsMax?: number;
   /** Repeats a run that failed, together with `path`; left out: another one each time. */
   readonly seed?: number;
@@ -55,7 +56,7 @@ export function modelTests(options: ModelOptions, gaps: ReadonlySet<string>): As
   return {
     'G1-G13 random histories look as in the memory driver': async (fixture) => {
       const fc = await importFastCheck();
-      const { runs = 100, commandsMax = 40, seed, path, shrink = true } = options;
+      const { runs = 60, commandsMax = 100, seed, path, shrink = true } = options;
       const commands = fc.commands(stepsOf(fc, gaps), { maxCommands: commandsMax, size: 'max' });
       const property = fc.asyncProperty(commands, (steps) => runHistory(fc, fixture, steps));
       await fc.assert(property, {
@@ -141,7 +142,7 @@ function publishStep(fc: typeof FastCheck, withAtomic: boolean): Steps {
     { weight: 4, arbitrary: queue.map((one) => [one]) },
     fc.uniqueArray(queue, { minLength: 2, maxLength: 3 }),
   );
-  const items = fc.array(fc.record({ queues, message }), { minLength: 1, maxLength: 3 });
+  const items = fc.array(fc.record({ queues, message }), { minLength: 1, maxLength: 4 });
   const atomic = withAtomic ? fc.boolean() : fc.constant(false);
   return fc
     .record({ items, atomic })
@@ -177,7 +178,7 @@ function takeByIdsStep(fc: typeof FastCheck): Steps {
 
 /** What is done with leases, among them some that have ended. */
 function leaseSteps(fc: typeof FastCheck): Record<'settle' | 'release' | 'move' | 'extend', Steps> {
-  const picks = fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 3 });
+  const picks = fc.array(fc.nat({ max: PICK_MAX }), { minLength: 1, maxLength: 3 });
   const queue = anyQueue(fc);
   const parked = { queue: 'queue 0', reason: 'max-retries' } as const;
   const release = fc.record({

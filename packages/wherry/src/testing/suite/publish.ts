@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AspectTests } from './aspect.ts';
-import { newMessage, type StoredOutcome } from './fixture.ts';
+import { newMessage, receiptOf, type StoredOutcome } from './fixture.ts';
 
 /** Bodies that an encoding on the way could change. */
 const TEXTS: readonly string[] = [
@@ -125,6 +125,27 @@ export const publishTests: AspectTests = {
     assert.equal((await t.get(later)).availableAt, now + 70);
     assert.equal((await t.get(past)).expiresAt, now + 10);
     assert.deepEqual(await t.takeTexts(queue), ['past']);
+  },
+
+  'a message from another store keeps its deaths': async (t) => {
+    const queue = await t.createQueue('with-deaths');
+    const dead = await t.createQueue('dead');
+    const before = {
+      queue: 'elsewhere',
+      reason: 'rejected',
+      time: 5,
+      count: 2,
+      error: 'e',
+    } as const;
+    const deaths = [{ ...before }];
+    const id = await t.send(queue, 'a', { deaths });
+    deaths.length = 0;
+    assert.deepEqual((await t.get(id)).deaths, [before]);
+    const receipt = receiptOf(queue, await t.takeOne(queue));
+    const death = { queue: 'with-deaths', reason: 'expired' } as const;
+    await t.driver.move([{ receipt, targets: [dead], death }]);
+    const added = { ...death, time: t.clock.now(), count: 1 };
+    assert.deepEqual((await t.get(id)).deaths, [before, added]);
   },
 
   "G9 the queue's messageTtl holds where the message's own is longer or none": async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { NEVER } from '../../core/driver.ts';
 import type { AspectTests } from './aspect.ts';
 import { LEASE_MS, receiptOf, textsOf } from './fixture.ts';
 
@@ -82,6 +83,8 @@ export const releaseTests: AspectTests = {
     const queue = await t.createQueue('never');
     const [one, two] = await t.sendAll(queue, ['one', 'two']);
     for (const leased of await t.take(queue)) await t.release(queue, leased, { delay: Infinity });
+    assert.equal((await t.get(one!)).availableAt, NEVER);
+    assert.equal((await t.driver.sweep(10)).nextIn, null);
     t.clock.advance(50 * 365 * 86_400_000);
     assert.deepEqual(await t.sweep(), []);
     assert.deepEqual(await t.take(queue), []);

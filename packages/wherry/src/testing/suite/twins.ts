@@ -12,20 +12,7 @@ import type {
 } from '../../core/driver.ts';
 import { createMemoryDriver } from '../../drivers/memory/index.ts';
 import { type Fixture, newMessage, receiptOf } from './fixture.ts';
-
-/** A queue in both drivers. */
-interface QueuePair {
-  readonly model: QueueRef;
-  readonly real: QueueRef;
-}
-
-/** A lease that both drivers gave for the same message; perhaps it has ended since. */
-interface LeasePair {
-  readonly queue: QueuePair;
-  readonly model: LeasedMessage;
-  readonly real: LeasedMessage;
-  readonly endsWithDriver: boolean;
-}
+import { type LeasePair, LeasePool, type QueuePair } from './lease-pool.ts';
 
 export interface PublishSpec {
   readonly queues: readonly number[];
@@ -52,15 +39,13 @@ export const QUEUE_COUNT: number = LIMITS.length + 1;
 export const DELETABLE_QUEUES: number = 2;
 
 const STATES = ['ready', 'scheduled', 'leased'] as const;
-/** A driver may show 'never' as any moment beyond what a Date can hold. */
-const DATE_MAX = 8.64e15;
 
 /** The driver under test and the memory driver, doing the same at the same time. */
 export class Twins {
   readonly #fixture: Fixture;
   readonly #model: Driver;
   readonly #queues: QueuePair[] = [];
-  readonly #leases: LeasePair[] = [];
+  readonly #leases = new LeasePool();
   /** From the real driver's ids to the model's. */
   readonly #ids = new Map<string, string>();
   #sent = 0;
@@ -103,7 +88,7 @@ export class Twins {
     const request = { ...spec, consumerId: 'consumer' };
     const expected = await this.#model.take({ ...request, queue: pair.model });
     const actual = await this.#real.take({ ...request, queue: pair.real });
-    this.#lease(pair, expected, actual, spec.bound);
+    this.#lease(pair, expected, actual, spec.bound ? 'bound' : 'unbound');
   }
 
   /** Leases what these picks find among all that is stored in the queue. */
@@ -121,28 +106,25 @@ export class Twins {
     const order = (message: LeasedMessage): number => modelIds.indexOf(this.#modelId(message.id));
     const inOrder = (messages: readonly LeasedMessage[]) =>
       messages.toSorted((a, b) => order(a) - order(b));
-    this.#lease(pair, inOrder(expected), inOrder(actual), bound);
+    this.#lease(pair, inOrder(expected), inOrder(actual), bound ? 'bound' : 'unbound');
   }
 
   async settle(picks: readonly number[]): Promise<void> {
-    const leases = this.#pick(picks);
-    const receipts = (side: 'model' | 'real') =>
-      leases.map((lease) => receiptOf(lease.queue[side], lease[side]));
-    const expected = await this.#model.settle(receipts('model'));
-    assert.deepEqual(await this.#real.settle(receipts('real')), expected);
+    await this.#settle(this.#leases.pick(picks));
   }
 
   async release(picks: readonly number[], item: Omit<ReleaseItem, 'receipt'>): Promise<void> {
-    const leases = this.#pick(picks);
-    const items = (side: 'model' | 'real') =>
+    const leases = this.#leases.pick(picks);
+    const items = (side: keyof QueuePair) =>
       leases.map((lease) => ({ ...item, receipt: receiptOf(lease.queue[side], lease[side]) }));
-    const expected = await this.#model.release(items('model'));
-    assert.deepEqual(await this.#real.release(items('real')), expected);
+    const lost = await this.#model.release(items('model'));
+    assert.deepEqual(await this.#real.release(items('real')), lost);
+    this.#leases.endAll(leases);
   }
 
   async extend(picks: readonly number[], leaseDuration: number): Promise<void> {
-    const leases = this.#pick(picks);
-    const items = (side: 'model' | 'real') =>
+    const leases = this.#leases.pick(picks);
+    const items = (side: keyof QueuePair) =>
       leases.map((lease) => ({
         leaseDuration,
         receipt: receiptOf(lease.queue[side], lease[side]),
@@ -156,8 +138,8 @@ export class Twins {
     queues: readonly number[],
     death: MoveItem['death'],
   ): Promise<void> {
-    const leases = this.#pick(picks);
-    const items = (side: 'model' | 'real') =>
+    const leases = this.#leases.pick(picks);
+    const items = (side: keyof QueuePair) =>
       leases.map((lease) => ({
         receipt: receiptOf(lease.queue[side], lease[side]),
         targets: queues.map((queue) => this.#queues[queue]![side]),
@@ -176,6 +158,8 @@ export class Twins {
         : outcome,
     );
     assert.deepEqual(translated, expected);
+    const refused = expected.flatMap(({ status }, index) => (status === 'full' ? [index] : []));
+    this.#leases.endAll(leases, refused);
   }
 
   async sweep(): Promise<void> {
@@ -191,11 +175,11 @@ export class Twins {
       reals.map(({ id, cause }) => ({ id: this.#modelId(id), cause })),
       models.map(({ id, cause }) => ({ id, cause })),
     );
-    for (const [index, { cause: _, queue, ...model }] of models.entries()) {
+    for (const [index, { cause, queue, ...model }] of models.entries()) {
       const pair = this.#queues.find((one) => one.model.number === queue)!;
-      const { cause: __, queue: realQueue, ...real } = reals[index]!;
+      const { cause: _, queue: realQueue, ...real } = reals[index]!;
       assert.equal(realQueue, pair.real.number);
-      this.#lease(pair, [model], [real], true);
+      this.#lease(pair, [model], [real], cause === 'expired' ? 'sweeper of TTLs' : 'bound');
     }
   }
 
@@ -218,10 +202,14 @@ export class Twins {
     this.#queues[queue] = await this.#createQueue(pair.model.name, LIMITS[queue]!, null);
   }
 
-  /** The model ends the leases that end with their driver; then both are swept, as core does. */
+  /**
+   * The model ends the leases that end with their driver; then both are swept, as core does. What a
+   * sweeper holds for its TTL is settled before: a restart sets it free, in the model it would stay
+   * outside its group until it is swept again.
+   */
   async restart(how: 'reopen' | 'crash'): Promise<void> {
-    const ending = this.#leases.filter(({ endsWithDriver }) => endsWithDriver);
-    const items = ending.map(({ queue, model }) => ({
+    await this.#settle(this.#leases.heldBy('sweeper of TTLs'));
+    const items = this.#leases.heldBy('bound').map(({ queue, model }) => ({
       receipt: receiptOf(queue.model, model),
       leaseDuration: 0,
     }));
@@ -270,25 +258,26 @@ export class Twins {
     return this.#fixture.browse(pair.real, state, 1_000);
   }
 
-  #pick(picks: readonly number[]): LeasePair[] {
-    // Mostly among the last: those are held, most of the others have ended.
-    const recent = this.#leases.slice(-10);
-    if (recent.length === 0) return [];
-    return picks.map((pick) => recent[pick % recent.length]!);
+  async #settle(leases: readonly LeasePair[]): Promise<void> {
+    const receipts = (side: keyof QueuePair) =>
+      leases.map((lease) => receiptOf(lease.queue[side], lease[side]));
+    const lost = await this.#model.settle(receipts('model'));
+    assert.deepEqual(await this.#real.settle(receipts('real')), lost);
+    this.#leases.endAll(leases);
   }
 
   #lease(
     queue: QueuePair,
     models: readonly LeasedMessage[],
     reals: readonly LeasedMessage[],
-    endsWithDriver: boolean,
+    holder: LeasePair['holder'],
   ): void {
     assert.deepEqual(
       reals.map((message) => this.#visible(message)),
       models.map((message) => this.#visible(message)),
     );
     for (const [index, model] of models.entries()) {
-      this.#leases.push({ queue, model, real: reals[index]!, endsWithDriver });
+      this.#leases.add({ queue, model, real: reals[index]!, holder });
     }
   }
 
@@ -329,13 +318,11 @@ export class Twins {
   /** A message as both drivers must show it: ids translated, what they may choose left out. */
   #visible(message: StoredMessage): object {
     const { lease } = message;
-    const isNever = message.availableAt > DATE_MAX;
     return {
       ...message,
       sequence: null,
       id: this.#modelId(message.id),
       publishId: this.#modelId(message.publishId),
-      availableAt: isNever ? Infinity : message.availableAt,
       lease: lease && { consumerId: lease.consumerId, until: lease.until },
     };
   }

@@ -1,8 +1,30 @@
 /** Means to plant a bug in a driver and to see what the conformance suite says about it. */
-import type { Clock } from '../../src/core/clock.ts';
-import type { Driver, LeasedMessage, QueueRef, Receipt } from '../../src/core/driver.ts';
-import { createMemoryDriver } from '../../src/drivers/memory/index.ts';
-import { conformanceSuite, type CreateStore, type ModelOptions } from '../../src/testing/index.ts';
+import type { Clock } from '../../../src/core/clock.ts';
+import type {
+  Driver,
+  LeasedMessage,
+  QueueRef,
+  Receipt,
+  StoredMessage,
+} from '../../../src/core/driver.ts';
+import type { MessageState } from '../../../src/core/message.ts';
+import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
+import {
+  conformanceSuite,
+  type CreateStore,
+  type ModelOptions,
+} from '../../../src/testing/index.ts';
+
+/** A bug in a driver, and what must see it. */
+export interface Bug {
+  /** How the titles of the tests begin that must see it. */
+  readonly breaks: string;
+  readonly plant?: (driver: Driver) => Driver;
+  /** Plants it inside the memory driver instead, the model's too. @returns how to take it out */
+  readonly patch?: () => () => void;
+  /** The random histories see it, too. */
+  readonly inHistories?: boolean;
+}
 
 /** A driver whose other methods are those of the correct one. */
 export function override(driver: Driver, methods: Partial<Driver>): Driver {
@@ -59,12 +81,20 @@ export function lastingStores(bug: RestartBug = {}): CreateStore {
 /** @param ending gets the leases that end when the driver does */
 function lasting(driver: Driver, ending: Receipt[], open: () => Promise<void>): Driver {
   let isClosed = false;
-  const connected = override(driver, {
+  const refuseIfClosed = (): void => {
+    if (isClosed) throw new Error('closed');
+  };
+  return override(driver, {
     open,
     close: async () => {
       isClosed = true;
     },
+    publish: async (items, options) => {
+      refuseIfClosed();
+      return driver.publish(items, options);
+    },
     take: async (request) => {
+      refuseIfClosed();
       const batch = await driver.take(request);
       if (request.bound) ending.push(...batch.map((one) => receiptOf(request.queue, one)));
       return batch;
@@ -76,12 +106,6 @@ function lasting(driver: Driver, ending: Receipt[], open: () => Promise<void>): 
         ending.push(receiptOf(queue, message));
       }
       return result;
-    },
-  });
-  return new Proxy(connected, {
-    get(target, key: keyof Driver) {
-      if (isClosed && (key === 'publish' || key === 'take')) throw new Error('closed');
-      return target[key];
     },
   });
 }
@@ -118,4 +142,13 @@ export async function runSuite({ only, ...options }: SuiteRun): Promise<Verdict>
     }
   }
   return { passed, failed };
+}
+
+/** Everything in one state; enough for the few messages of a test. */
+export async function browseAll(
+  driver: Driver,
+  queue: QueueRef,
+  state: MessageState,
+): Promise<readonly StoredMessage[]> {
+  return (await driver.browse({ queue, state, limit: 1_000 })).messages;
 }
