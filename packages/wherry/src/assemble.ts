@@ -50,7 +50,7 @@ export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfi
     'deadLetter.queue',
   );
   const now = (): number => clock.now();
-  const topology = new Topology(driver.topology);
+  const topology = new Topology(driver.topology, deadLetterQueue);
   const events = new Events(now);
   const wakeups = new Wakeups(driver.notifier, topology);
   const sweeper = new Sweeper(driver, topology, events, clock);

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { BrowseRequest, Driver, LeasedMessage, MoveItem, StoredMessage } from './driver.ts';
 import { ValidationError } from './errors.ts';
-import type { Events } from './events.ts';
+import { type Events, tellEvicted } from './events.ts';
 import type { Envelope, MessageState } from './message.ts';
 import type { MessageBroker } from './message-broker.ts';
 import type { QueueManager } from './queue-manager.ts';
@@ -161,6 +161,7 @@ export class DeadLetterQueue {
       const { receipt, targets } = items[i] as MoveItem;
       if (outcome.status === 'moved') {
         moved++;
+        tellEvicted(events, outcome.evicted);
         const queue = targets[0]!.name;
         events.count(queue, 'enqueued');
         if (events.listens('enqueued')) events.emit('enqueued', { queue, id: receipt.id });

@@ -182,7 +182,12 @@ export interface MoveItem {
 }
 
 export type MoveOutcome =
-  | { readonly status: 'moved'; readonly ids: readonly string[] }
+  | {
+      readonly status: 'moved';
+      readonly ids: readonly string[];
+      /** What `drop-oldest` put out of the targets to make room. */
+      readonly evicted?: readonly Evicted[];
+    }
   | { readonly status: 'lost' }
   | { readonly status: 'full' | 'missing'; readonly queue: string };
 

@@ -211,7 +211,7 @@ export class DurabilitySplit implements Driver {
     const lost = await source.settle([receipt]);
     return lost.length > 0
       ? { status: 'lost' }
-      : { status: 'moved', ids: outcome.ids ?? [outcome.id] };
+      : { status: 'moved', ids: outcome.ids ?? [outcome.id], evicted: outcome.evicted ?? [] };
   }
 
   async #split<Item>(

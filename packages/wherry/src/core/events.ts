@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Evicted } from './driver.ts';
 import type { DeathReason } from './message.ts';
 
 /** What happened to a message, and where. */
@@ -68,6 +69,15 @@ export type Counters = { [name in Counted]: number };
 export interface Activity {
   readonly counters: Readonly<Counters>;
   readonly rates: Readonly<Counters>;
+}
+
+/** Counts and tells what `drop-oldest` put out. */
+export function tellEvicted(events: Events, evicted: readonly Evicted[] | undefined): void {
+  for (const { id, queue, movedTo } of evicted ?? []) {
+    events.count(queue, 'dropped');
+    if (events.listens('dropped')) events.emit('dropped', { queue, id, movedTo });
+    if (movedTo !== null) events.count(movedTo, 'enqueued');
+  }
 }
 
 /** A moment and the counters at it. */

@@ -2,7 +2,7 @@ import { Batcher } from './batcher.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Driver, PublishItem, PublishOutcome } from './driver.ts';
 import { ClosedError, QueueFullError, QueueNotFoundError } from './errors.ts';
-import type { Events } from './events.ts';
+import { type Events, tellEvicted } from './events.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Topology } from './topology.ts';
 import type { Wakeups } from './wakeups.ts';
@@ -130,11 +130,7 @@ export class Publisher {
       }
       sweeper.expectPublished(item);
     }
-    for (const { id, queue, movedTo } of outcome.evicted ?? []) {
-      events.count(queue, 'dropped');
-      if (events.listens('dropped')) events.emit('dropped', { queue, id, movedTo });
-      if (movedTo !== null) events.count(movedTo, 'enqueued');
-    }
+    tellEvicted(events, outcome.evicted);
   }
 
   #mayWait(entry: Entry, queueName: string): boolean {

@@ -4,13 +4,14 @@ import {
   type Driver,
   type LeasedMessage,
   type LostIndexes,
+  type MoveOutcome,
   NEVER,
   type Receipt,
   type ReleaseItem,
 } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { LeaseLostError } from './errors.ts';
-import type { Events } from './events.ts';
+import { type Events, tellEvicted } from './events.ts';
 import type { Failure, FailurePolicy } from './failure-policy.ts';
 import type { NewDeath } from './message.ts';
 import type { Sweeper } from './sweeper.ts';
@@ -240,9 +241,11 @@ export class Settler implements Settling {
     }
     for (let i = 0; i < ready.length; i++) {
       const entry = ready[i] as MoveEntry;
-      const status = outcomes[i]?.status;
-      if (status === 'moved') this.#moved(entry);
-      else if (status === 'lost') entry.done(entry.held, this.#lost(entry.held));
+      const outcome = outcomes[i] as MoveOutcome;
+      if (outcome.status === 'moved') {
+        tellEvicted(this.#parts.events, outcome.evicted);
+        this.#moved(entry);
+      } else if (outcome.status === 'lost') entry.done(entry.held, this.#lost(entry.held));
       else this.#parkMove(entry);
     }
   }

@@ -18,6 +18,7 @@ const PUT_TRIES = 20;
 export class Topology {
   readonly router: Router;
   readonly #store: TopologyStore;
+  readonly #systemDeadLetterQueue: string;
   readonly #entries = new Map<string, TopologyEntry>();
   readonly #queues = new Map<string, Queue>();
   readonly #byNumber = new Map<number, Queue>();
@@ -27,7 +28,11 @@ export class Topology {
   readonly #listeners = new Set<(change: TopologyChange) => void>();
   #unwatch: (() => void) | null = null;
 
-  constructor(store: TopologyStore) {
+  /**
+   * @param systemDeadLetterQueue stands in for a named dead-letter queue that does not exist
+   */
+  constructor(store: TopologyStore, systemDeadLetterQueue: string) {
+    this.#systemDeadLetterQueue = systemDeadLetterQueue;
     this.#store = store;
     this.router = new Router({ hasQueue: (name) => this.#queues.has(name) });
   }
@@ -155,13 +160,19 @@ export class Topology {
     let resolved = this.#resolved.get(name);
     if (resolved === undefined) {
       const queue = this.queue(name);
-      const evictTo = queue.settings.deadLetterQueue;
-      const target = evictTo === null ? undefined : this.#queues.get(evictTo);
-      const ref = queueRef(queue, target === undefined ? null : queueRef(target, null));
+      const ref = queueRef(queue, this.#evictTo(queue));
       resolved = { ref, targets: [ref] };
       this.#resolved.set(name, resolved);
     }
     return resolved;
+  }
+
+  /** Where `drop-oldest` puts what it drops: nowhere, unless the queue names a dead-letter queue. */
+  #evictTo(queue: Queue): QueueRef | null {
+    const named = queue.settings.deadLetterQueue;
+    if (named === null) return null;
+    const target = this.#queues.get(named) ?? this.#queues.get(this.#systemDeadLetterQueue);
+    return target === undefined || target === queue ? null : queueRef(target, null);
   }
 
   #apply(change: TopologyChange): void {

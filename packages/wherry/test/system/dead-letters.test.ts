@@ -131,6 +131,25 @@ eachStore('a full dead-letter queue parks the message at its source', async (fix
   assert.deepEqual(seen, []);
 });
 
+eachStore('what a full drop-oldest dead-letter queue drops is told', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'few', maxSize: 1, overflow: 'drop-oldest' });
+  await mq.createQueue({ name: 'a', deadLetterQueue: 'few' });
+  const dropped: unknown[] = [];
+  mq.events.on('dropped', (event) => dropped.push(event));
+  const [first] = await kill(mq, 'a', 1, 2);
+  assert.deepEqual(dropped, [{ queue: 'few', id: first, movedTo: null }]);
+  assert.equal((await mq.getQueueInfo('few')).counters.dropped, 1);
+});
+
+eachStore('drop-oldest with a dead-letter queue that is gone uses the system one', async (f) => {
+  const mq = await f.open();
+  await mq.createQueue({ name: 'q', maxSize: 1, overflow: 'drop-oldest', deadLetterQueue: 'no' });
+  await mq.sendMessage('q', { payload: 1 });
+  await mq.sendMessage('q', { payload: 2 });
+  assert.deepEqual(await payloadsOf(mq, 'dead-letter'), [1]);
+});
+
 eachStore('G9 expired: to the named dead-letter queue, else dropped', async (fixture) => {
   const { open, advance } = fixture;
   const mq = await open();

@@ -1,5 +1,5 @@
 import { appendDeath } from '../../core/deaths.ts';
-import type { MoveItem, MoveOutcome } from '../../core/driver.ts';
+import type { Evicted, MoveItem, MoveOutcome } from '../../core/driver.ts';
 import type { MessageRecord } from './record.ts';
 import { makeRoom, transferred } from './room.ts';
 import type { MemoryStore } from './store.ts';
@@ -27,8 +27,9 @@ function transfer(
   // First, so that its place is free when it comes back to the same queue.
   store.remove(record, now);
   const ids: string[] = [];
+  const evicted: Evicted[] = [];
   for (const target of targets) {
-    if (makeRoom(store, target, record.bytes, [], now) !== null) {
+    if (makeRoom(store, target, record.bytes, evicted, now) !== null) {
       return { status: 'full', queue: target.name };
     }
     const id = ids.length === 0 ? record.id : null;
@@ -36,5 +37,5 @@ function transfer(
     store.insert(copy, now);
     ids.push(copy.id);
   }
-  return { status: 'moved', ids };
+  return evicted.length === 0 ? { status: 'moved', ids } : { status: 'moved', ids, evicted };
 }
