@@ -55,16 +55,26 @@ export class OutputClosedError extends MessageQueueError {
 
 /** What to type, where the library's own message says which method to call. */
 const REMEDIES: Readonly<Record<string, (error: MessageQueueError) => string>> = {
-  QUEUE_NOT_FOUND: (error) =>
-    `Create it with: wherry queue create ${error instanceof QueueNotFoundError ? error.queueName : 'NAME'}`,
-  QUEUE_EXISTS: () => 'Change its settings with: wherry queue update NAME …',
+  QUEUE_NOT_FOUND: (error) => `Create it with: wherry queue create ${nameIn(error)}`,
+  QUEUE_EXISTS: (error) =>
+    error.message.startsWith('Exchange')
+      ? 'Give it another name, or delete the one that is there: wherry exchange delete NAME'
+      : 'Change its settings with: wherry queue update NAME',
   QUEUE_NOT_EMPTY: () =>
     'Empty it with: wherry queue purge NAME, or delete it with its messages: --force',
   QUEUE_FULL: (error) =>
-    `Raise the limit with: wherry queue update ${error instanceof QueueFullError ? error.queueName : 'NAME'} --max-size N`,
+    `Raise its limits with: wherry queue update ${nameIn(error)} --max-size N --max-bytes N`,
   EXCHANGE_NOT_FOUND: () =>
     'Create it with: wherry exchange create NAME --type direct|fanout|topic|headers',
 };
+
+/** The queue that the error is about, as a word for a shell. */
+function nameIn(error: MessageQueueError): string {
+  const hasName = error instanceof QueueNotFoundError || error instanceof QueueFullError;
+  if (!hasName) return 'NAME';
+  const name = error.queueName;
+  return /^[\w.:/@-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
+}
 
 /** The library's messages say what is wrong, then what to call; a queue's name may hold '. ' too. */
 const FIRST_SENTENCE = /^.*?(?:does not exist|\))\.(?= |$)/s;

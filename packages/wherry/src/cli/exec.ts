@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_LIMITS } from '../core/limits.ts';
 import type { Envelope } from '../core/message.ts';
 import { payloadBytes } from './message-line.ts';
 
@@ -23,8 +24,8 @@ export interface CommandOptions {
   readonly onStderr: (chunk: Buffer) => Promise<void>;
 }
 
-/** How much of a failed command's standard error is kept with the message. */
-const STDERR_TAIL_BYTES = 2_000;
+/** How much of a failed command's standard error is kept with the message: what fits its death record. */
+const STDERR_TAIL_BYTES = DEFAULT_LIMITS.errorLength - 100;
 /** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS = 5_000;
 /** A process left behind by the command may hold its output open; it is not waited for. */
@@ -166,7 +167,7 @@ class Tail {
 }
 
 /** The envelope's facts for a shell: `WHERRY_ID`, `WHERRY_QUEUE`, …; what is not set is not there. */
-export function envelopeVariables(envelope: Envelope): Record<string, string> {
+function envelopeVariables(envelope: Envelope): Record<string, string> {
   const { message } = envelope;
   const facts = {
     ID: envelope.id,

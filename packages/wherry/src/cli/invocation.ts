@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -14,7 +15,7 @@ export interface CliIo {
 }
 
 /** Options that every command takes. */
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly store?: string;
   readonly json?: boolean;
   readonly verbose?: boolean;
@@ -56,6 +57,8 @@ export class CommandLine {
         storeUrl: options.store ?? io.env['WHERRY_STORE'] ?? './wherry-data',
         signal: io.signal ?? new AbortController().signal,
       };
+      // As many listen as there are sends waiting for room in a full queue.
+      setMaxListeners(0, invocation.signal);
       const exitCode = await action(invocation, options as Options, command.args);
       this.exitCode = exitCode ?? EXIT.ok;
     });

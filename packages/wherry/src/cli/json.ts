@@ -3,14 +3,15 @@ import { ValidationError } from '../core/errors.ts';
 /**
  * Parses JSON and refuses what JavaScript's numbers would change: a 20-digit id must not arrive
  * with other last digits.
+ * @param remedy a sentence to close the error with
  * @throws ValidationError with the place where it stops being JSON
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, remedy = ''): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new ValidationError(`It is not JSON (${(cause as Error).message}).`, { cause });
+    throw new ValidationError(`It is not JSON (${(cause as Error).message}).${remedy}`, { cause });
   }
   if (MAY_LOSE_DIGITS.test(text)) checkNumbers(text);
   return value;

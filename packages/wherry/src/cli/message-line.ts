@@ -17,7 +17,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function parsePayload(bytes: Uint8Array, form: PayloadForm): unknown {
   if (form === 'bytes') return bytes;
   const text = decode(bytes);
-  return form === 'text' ? text : parseJson(text);
+  return form === 'text' ? text : parseJson(text, ' Send text with --text.');
 }
 
 function decode(bytes: Uint8Array): string {
@@ -49,7 +49,7 @@ const MESSAGE_FIELDS: ReadonlySet<string> = new Set<
   'messageId',
 ]);
 
-/** What `consume` and `browse` tell beside the message: passed over, so that their lines can be sent again. */
+/** What `consume` and `browse` tell beside the message: passed over, so that it can be sent again. */
 const STORED_FACTS: ReadonlySet<string> = new Set([
   'id',
   'queueName',

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { codeOf, describe, OutputClosedError } from './errors.ts';
-import { formatTable, type Cell } from './table.ts';
+import { type Cell, formatTable, printable } from './table.ts';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
@@ -51,9 +51,18 @@ export class Output {
     return writeTo(this.stdout, chunk);
   }
 
+  /**
+   * A line of JSON. On a terminal, characters that could steer it are escaped, as JSON allows.
+   * @throws OutputClosedError when nobody reads any more
+   */
+  jsonLine(value: unknown): Promise<void> {
+    const text = JSON.stringify(value);
+    return this.write(`${isTerminal(this.stdout) ? printable(text) : text}\n`);
+  }
+
   /** A command's result: one JSON document for a program, `text` for a person. */
   result(text: string, document: unknown): Promise<void> {
-    return this.write(`${this.json ? JSON.stringify(document) : text}\n`);
+    return this.json ? this.jsonLine(document) : this.write(`${text}\n`);
   }
 
   /** A list: one JSON document (an array) for a program, a table or `whenEmpty` for a person. */
@@ -62,7 +71,7 @@ export class Output {
     columns: Readonly<Record<string, (row: Row) => Cell>>,
     whenEmpty: string,
   ): Promise<void> {
-    if (this.json) return this.write(`${JSON.stringify(rows)}\n`);
+    if (this.json) return this.jsonLine(rows);
     if (rows.length === 0) return this.write(`${whenEmpty}\n`);
     return this.table(rows, columns);
   }
@@ -81,14 +90,13 @@ export class Output {
     record: (item: Item) => unknown,
   ): Promise<void> {
     for await (const batch of batches) {
-      const lines = batch.map((item) => `${JSON.stringify(record(item))}\n`);
-      if (lines.length > 0) await this.write(lines.join(''));
+      for (const item of batch) await this.jsonLine(record(item));
     }
   }
 
   /** A remark for the person; a program reads the exit code and the result instead. */
   note(text: string): void {
-    if (!this.json) this.stderr.write(`${text}\n`);
+    if (!this.json) this.stderr.write(`${printable(text)}\n`);
   }
 
   /**
@@ -103,7 +111,7 @@ export class Output {
       return;
     }
     const label = this.style(this.stderr, 'red', 'error:');
-    this.stderr.write(`${label} ${prefix}${describe(error)}\n`);
+    this.stderr.write(`${label} ${prefix}${printable(describe(error))}\n`);
     if (stack !== undefined) this.stderr.write(`${stack}\n`);
   }
 

@@ -45,7 +45,7 @@ export function buildProgram(line: CommandLine, flags: { json: boolean; color: b
     })
     .showHelpAfterError('Try the command with --help.');
   addExamples(program, {
-    'A queue, a message, and the message back': `wherry queue create orders && wherry publish '{"order": 1}' --queue orders && wherry consume orders`,
+    'A queue, a message, and the message back': `wherry publish '{"order": 1}' --queue orders --create && wherry consume orders`,
     'A worker': "wherry consume orders --follow --exec './handle-order'",
     'What a command can do': 'wherry publish --help',
   });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { LeaseLostError } from '../core/errors.ts';
 import type { Delivery, MessageQueueSystem } from '../index.ts';
 
@@ -30,7 +31,7 @@ const WAIT_SLICE_MS = 60_000;
 /**
  * Takes messages and hands them on until `max` were taken, none is left, or the signal comes.
  * Leases are extended while their handling lasts.
- * @throws what `handle` threw first, after everything begun was settled
+ * @throws what failed first, `handle` or the store, after everything begun was settled
  */
 export async function pump(
   mq: MessageQueueSystem,
@@ -41,6 +42,8 @@ export async function pump(
   const failed = new AbortController();
   const giveUp = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  // Every delivery in work listens: more than Node's idea of a leak.
+  setMaxListeners(0, giveUp.signal);
   const stopKeeping = keepLeases(mq.getQueue(options.queue).settings.leaseDuration, running);
   const begin = (delivery: Delivery): void => {
     const work = handle(delivery, giveUp.signal)
@@ -48,20 +51,24 @@ export async function pump(
       .finally(() => running.delete(delivery));
     running.set(delivery, work);
   };
-  let left = options.max;
-  while (left > 0 && !signal.aborted) {
-    const room = Math.min(options.concurrency - running.size, left);
-    if (room < Math.min(options.refillAt, left)) {
-      await Promise.race(running.values());
-      continue;
+  try {
+    let left = options.max;
+    while (left > 0 && !signal.aborted) {
+      const room = Math.min(options.concurrency - running.size, left);
+      if (room < Math.min(options.refillAt, left)) {
+        await Promise.race(running.values());
+        continue;
+      }
+      const deliveries = await receive(mq, options, room, signal);
+      left -= deliveries.length;
+      if (signal.aborted) {
+        await Promise.all(deliveries.map((delivery) => release(mq, delivery)));
+      } else if (deliveries.length > 0) deliveries.forEach(begin);
+      else if (running.size > 0) await Promise.race(running.values());
+      else if (options.waitMs !== Infinity) break;
     }
-    const deliveries = await receive(mq, options, room, signal);
-    left -= deliveries.length;
-    if (signal.aborted) {
-      await Promise.all(deliveries.map((delivery) => release(mq, delivery)));
-    } else if (deliveries.length > 0) deliveries.forEach(begin);
-    else if (running.size > 0) await Promise.race(running.values());
-    else if (options.waitMs !== Infinity) break;
+  } catch (error) {
+    failed.abort(error);
   }
   await finish(running, options, giveUp);
   stopKeeping();

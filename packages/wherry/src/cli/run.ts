@@ -60,7 +60,7 @@ function usageMessage({ code, message }: CommanderError): string {
 /** Help and versions are written without waiting: they must be out before the process ends. */
 function drained(stream: CliIo['stdout']): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableEnded) resolve();
+    if (stream.destroyed || stream.writableEnded || stream.writableLength === 0) resolve();
     else stream.write('', () => resolve());
   });
 }

@@ -52,13 +52,20 @@ export function byteCount(text: string): number {
   );
 }
 
-/** The word `none` for null, anything else as `parse` says. */
-export function orNone<Value>(parse: Parse<Value>): Parse<Value | null> {
-  return (text) => (text === 'none' ? null : parse(text));
+/** The word that lifts a bound. It stays a word: commander takes null for a value left out. */
+const NONE = 'none';
+
+/** A value that may be left out by a word. */
+export type OrNone<Value> = Value | typeof NONE;
+
+/** The word `none`, or what `parse` says. */
+export function orNone<Value>(parse: Parse<Value>): Parse<OrNone<Value>> {
+  return (text) => (text === NONE ? NONE : parse(text));
 }
 
-export function asGiven(text: string): string {
-  return text;
+/** @returns null for the word `none` */
+export function noneAsNull<Value>(value: OrNone<Value> | undefined): Value | null | undefined {
+  return value === NONE ? null : value;
 }
 
 /**
@@ -66,7 +73,7 @@ export function asGiven(text: string): string {
  * repeated.
  */
 export function headers(given: string, previous: Headers = {}): Headers {
-  const match = /^([^=:]+)(:?=)(.*)$/s.exec(given);
+  const match = /^([^=]+?)(:?=)(.*)$/s.exec(given);
   if (match === null) {
     throw new InvalidArgumentError(
       'It must be key=value, or key:=5 for a number, true, false, null.',

@@ -65,7 +65,7 @@ export function registerBench(program: Command, line: CommandLine): void {
       if (isOwn) await rm(directory, { recursive: true, force: true });
     }
     if (output.json) {
-      await output.result('', { store: storeUrl, durability, messages, bytes, phases });
+      await output.result('', { durability, messages, bytes, phases });
       return EXIT.ok;
     }
     await output.write(

@@ -75,7 +75,7 @@ function registerList(binding: Command, line: CommandLine): void {
     withStore(invocation, { create: false }, async (mq) => {
       const { exchange, queue } = options;
       await invocation.output.list<Binding>(
-        mq.listBindings(given({ exchange, queue })),
+        mq.listBindings(given({ exchange, queue })).toSorted(byPlace),
         {
           EXCHANGE: (row) => row.exchange,
           'ROUTING KEY': (row) => row.routingKey,
@@ -87,6 +87,12 @@ function registerList(binding: Command, line: CommandLine): void {
       );
     }),
   );
+}
+
+function byPlace(a: Binding, b: Binding): number {
+  const place = ({ exchange, routingKey, destination }: Binding): string =>
+    [exchange, routingKey, destination.type, destination.name].join('\0');
+  return place(a) < place(b) ? -1 : 1;
 }
 
 function registerDelete(binding: Command, line: CommandLine): void {

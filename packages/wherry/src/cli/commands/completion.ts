@@ -21,7 +21,7 @@ export function registerCompletion(program: Command, line: CommandLine): void {
     .description('print a script that lets the shell complete commands and options')
     .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(SCRIPTS)));
   addExamples(completion, {
-    'bash, for this session': 'source <(wherry completion bash)',
+    'bash, for this terminal': 'source <(wherry completion bash)',
     'bash, for good': "echo 'source <(wherry completion bash)' >> ~/.bashrc",
     'zsh, for good': 'wherry completion zsh > "${fpath[1]}/_wherry"',
     'fish, for good': 'wherry completion fish > ~/.config/fish/completions/wherry.fish',

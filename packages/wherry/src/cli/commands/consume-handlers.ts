@@ -25,7 +25,7 @@ export function lineWriter(
   return async (delivery, giveUp) => {
     const record = envelope ? envelopeRecord(delivery) : payloadValue(delivery.message.payload);
     try {
-      await unlessAborted(output.write(`${JSON.stringify(record)}\n`), giveUp);
+      await unlessAborted(output.jsonLine(record), giveUp);
     } catch (error) {
       await release(mq, delivery);
       if (giveUp.aborted) return;
@@ -73,7 +73,7 @@ export function commandRunner(
       const status = givenUp ? 'released' : failure === null ? 'acknowledged' : 'rejected';
       const durationMs = Math.round(performance.now() - started);
       const record = { id: delivery.id, status, exitCode, signal, durationMs };
-      await output.write(`${JSON.stringify(record)}\n`);
+      await output.jsonLine(record);
     }
     if (writeErrors.length > 0) throw writeErrors[0];
   };

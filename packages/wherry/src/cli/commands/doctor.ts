@@ -5,12 +5,17 @@ import { addExamples } from '../help.ts';
 import type { CommandLine } from '../invocation.ts';
 import { startProgress } from '../progress.ts';
 import { requireStore, storeDirectory } from '../store.ts';
+import { printable } from '../table.ts';
 import { formatBytes, plural } from '../units.ts';
 
 interface DoctorOptions {
   readonly repair?: true;
   readonly compact?: true;
 }
+
+const REPAIRABLE = 'Mend what can be mended with: wherry doctor --repair';
+const BEYOND_REPAIR =
+  'The rest cannot be mended. A damaged message goes to the dead letters when it is taken.';
 
 export function registerDoctor(program: Command, line: CommandLine): void {
   const command = program
@@ -34,18 +39,20 @@ export function registerDoctor(program: Command, line: CommandLine): void {
     const report = await doctor(directory, {
       repair: options.repair ?? false,
       compact: options.compact ?? false,
-      onProgress: (checked: number) =>
-        progress.update(checked, `${plural(checked, 'record')} checked`),
+      onProgress: (checked) => progress.update(checked, `${plural(checked, 'message')} checked`),
     }).finally(() => progress.stop());
     const { problems, repaired, compacted } = report;
     const lines = [
       `Store ${report.path}, format ${report.format}: ` +
         `${plural(report.queues, 'queue')}, ${plural(report.messages, 'message')}.`,
-      ...problems.map(({ code, message }) => `${output.style(io.stdout, 'red', code)}: ${message}`),
+      ...problems.map(
+        ({ code, message }) => `${output.style(io.stdout, 'red', code)}: ${printable(message)}`,
+      ),
       problems.length === 0
         ? output.style(io.stdout, 'green', 'No problems found.')
         : `${plural(problems.length, 'problem')} found, ${repaired} repaired.`,
     ];
+    if (problems.length > repaired) lines.push(options.repair ? BEYOND_REPAIR : REPAIRABLE);
     if (compacted !== undefined) {
       lines.push(
         `Compacted from ${formatBytes(compacted.before)} to ${formatBytes(compacted.after)}.`,

@@ -60,7 +60,7 @@ function registerList(exchange: Command, line: CommandLine): void {
   line.handle(list, async (invocation) =>
     withStore(invocation, { create: false }, async (mq) => {
       await invocation.output.list<Exchange>(
-        mq.listExchanges(),
+        mq.listExchanges().toSorted((a, b) => (a.name < b.name ? -1 : 1)),
         {
           NAME: (row) => row.name,
           TYPE: (row) => row.type,

@@ -57,7 +57,7 @@ export function addPublishOptions(command: Command): void {
 }
 
 /** Where the messages come from; `file: null` is standard input. */
-export type Source =
+type Source =
   | { readonly kind: 'payload'; readonly text: string }
   | { readonly kind: 'whole' | 'lines'; readonly file: string | null };
 

@@ -2,15 +2,23 @@ import { type Command, Option } from 'commander';
 import type { QueueSettings, QueueSettingsInput } from '../../core/queue-settings.ts';
 import { given } from '../help.ts';
 import { formatBytes, formatDuration } from '../units.ts';
-import { asGiven, byteCount, decimal, duration, integer, orNone } from '../values.ts';
+import {
+  byteCount,
+  decimal,
+  duration,
+  integer,
+  noneAsNull,
+  orNone,
+  type OrNone,
+} from '../values.ts';
 
 /** The settings of a queue as options; `none` lifts a bound. */
 export interface SettingsOptions {
-  readonly maxSize?: number | null;
-  readonly maxBytes?: number | null;
+  readonly maxSize?: OrNone<number>;
+  readonly maxBytes?: OrNone<number>;
   readonly overflow?: QueueSettings['overflow'];
-  readonly messageTtl?: number | null;
-  readonly deadLetterQueue?: string | null;
+  readonly messageTtl?: OrNone<number>;
+  readonly deadLetterQueue?: string;
   readonly maxRetries?: number;
   readonly backoff?: 'fixed' | 'exponential';
   readonly backoffDelay?: number;
@@ -19,7 +27,7 @@ export interface SettingsOptions {
   readonly backoffJitter?: number;
   readonly leaseDuration?: number;
   readonly deduplicationWindow?: number;
-  readonly expiresAfterIdle?: number | null;
+  readonly expiresAfterIdle?: OrNone<number>;
 }
 
 /** Adds the options that `queue create` and `queue update` share. */
@@ -39,11 +47,7 @@ export function addSettingsOptions(command: Command): Command {
       ]),
     )
     .option('--message-ttl <duration>', 'how long a message may wait, or none', orNone(duration))
-    .option(
-      '--dead-letter-queue <queue>',
-      "where dead messages go, or none for the system's",
-      orNone(asGiven),
-    )
+    .option('--dead-letter-queue <queue>', "where dead messages go, or none for the system's")
     .option('--max-retries <n>', 'how often a failed message is tried again', integer(0))
     .addOption(
       new Option('--backoff <type>', 'how the wait grows from one retry to the next').choices([
@@ -78,16 +82,16 @@ export function settingsFrom(options: SettingsOptions): QueueSettingsInput {
     jitter: options.backoffJitter,
   });
   return given({
-    maxSize: options.maxSize,
-    maxBytes: options.maxBytes,
+    maxSize: noneAsNull(options.maxSize),
+    maxBytes: noneAsNull(options.maxBytes),
     overflow: options.overflow,
-    messageTtl: options.messageTtl,
-    deadLetterQueue: options.deadLetterQueue,
+    messageTtl: noneAsNull(options.messageTtl),
+    deadLetterQueue: noneAsNull(options.deadLetterQueue),
     maxRetries: options.maxRetries,
     backoff: Object.keys(backoff).length === 0 ? undefined : backoff,
     leaseDuration: options.leaseDuration,
     deduplicationWindow: options.deduplicationWindow,
-    expiresAfterIdle: options.expiresAfterIdle,
+    expiresAfterIdle: noneAsNull(options.expiresAfterIdle),
   });
 }
 

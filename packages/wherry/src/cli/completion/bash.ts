@@ -1,23 +1,16 @@
-import { type CommandNode, type OptionNode } from './tree.ts';
+import { type CommandNode, commandPaths, type OptionNode, optionsWithValue } from './tree.ts';
 
 /** @returns a bash function that completes the program's commands, options and their values */
 export function bashCompletion(program: string, nodes: readonly CommandNode[]): string {
-  const takesValue = unique(
-    nodes.flatMap(({ options }) =>
-      options.filter(({ value }) => value !== 'none').map(({ long }) => long),
-    ),
-  );
-  const paths = nodes
-    .filter(({ path }) => path.length > 0)
-    .map(({ path }) => `"${path.join(' ')}"`);
-  const values = uniqueValues(nodes);
+  const paths = commandPaths(nodes).map((path) => `"${path}"`);
+  const values = optionValues(nodes);
   return `# Completion of ${program} for bash. Load it with: source <(${program} completion bash)
 _${program}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path="" word next i
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
     case "$word" in
-      ${takesValue.join('|')}) ((i++)); continue ;;
+      ${optionsWithValue(nodes).join('|')}) ((i++)); continue ;;
     esac
     next="\${path:+$path }$word"
     case "$next" in
@@ -53,14 +46,10 @@ function wordsOf({ subcommands, options, choices }: CommandNode): string[] {
   return [...subcommands.map(({ name }) => name), ...choices, ...options.map(({ long }) => long)];
 }
 
-function uniqueValues(nodes: readonly CommandNode[]): { path: string; option: OptionNode }[] {
+function optionValues(nodes: readonly CommandNode[]): { path: string; option: OptionNode }[] {
   return nodes.flatMap(({ path, options }) =>
     options
       .filter(({ value }) => value !== 'none')
       .map((option) => ({ path: path.join(' '), option })),
   );
-}
-
-function unique(words: readonly string[]): string[] {
-  return [...new Set(words)];
 }

@@ -1,15 +1,22 @@
-import type { CommandNode, OptionNode } from './tree.ts';
+import { type CommandNode, commandPaths, type OptionNode, optionsWithValue } from './tree.ts';
 
 /** @returns fish rules that complete the program's commands, options and their values */
 export function fishCompletion(program: string, nodes: readonly CommandNode[]): string {
-  const paths = nodes
-    .filter(({ path }) => path.length > 0)
-    .map(({ path }) => quote(path.join(' ')));
+  const paths = commandPaths(nodes).map(quote);
   const rules = nodes.flatMap((node) => rulesOf(program, node));
   return `# Completion of ${program} for fish. Load it with: ${program} completion fish | source
 function __${program}_at
     set -l at ''
+    set -l skip 0
     for word in (commandline -opc)[2..]
+        if test $skip = 1
+            set skip 0
+            continue
+        end
+        if contains -- "$word" ${optionsWithValue(nodes).join(' ')}
+            set skip 1
+            continue
+        end
         set -l next (string trim -- "$at $word")
         if contains -- "$next" ${paths.join(' ')}
             set at "$next"

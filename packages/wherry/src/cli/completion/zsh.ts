@@ -1,24 +1,28 @@
-import type { CommandNode, OptionNode } from './tree.ts';
+import { type CommandNode, commandPaths, type OptionNode, optionsWithValue } from './tree.ts';
 
 /** @returns a zsh function that completes the program's commands, options and their values */
 export function zshCompletion(program: string, nodes: readonly CommandNode[]): string {
   const cases = nodes.map(
     (node) => `    ${quote(node.path.join(' '))})\n${argumentsOf(node)}\n      ;;`,
   );
-  const paths = nodes
-    .filter(({ path }) => path.length > 0)
-    .map(({ path }) => quote(path.join(' ')));
+  const paths = commandPaths(nodes).map(quote);
   return `#compdef ${program}
 # Completion of ${program} for zsh. Load it with: source <(${program} completion zsh)
 _${program}() {
-  local path_='' word i
+  local path_='' word i last=1
   local -a commands choices
   for ((i = 2; i < CURRENT; i++)); do
+    case "\${words[i]}" in
+      ${optionsWithValue(nodes).join('|')}) ((i++)); continue ;;
+    esac
     word="\${path_:+$path_ }\${words[i]}"
     case "$word" in
-      ${paths.join('|')}) path_="$word" ;;
+      ${paths.join('|')}) path_="$word"; last=$i ;;
     esac
   done
+  # What comes before the command's own words is not _arguments' business.
+  words=("\${words[1]}" "\${(@)words[last + 1, -1]}")
+  ((CURRENT -= last - 1))
   case "$path_" in
 ${cases.join('\n')}
   esac
@@ -28,7 +32,7 @@ if [[ "$funcstack[1]" == _${program} ]]; then _${program} "$@"; else compdef _${
 }
 
 function argumentsOf({ subcommands, options, choices }: CommandNode): string {
-  const specs = options.map((option) => `        ${quote(optionSpec(option))}`);
+  const specs = [...options.map(optionSpec), '*: : '].map((spec) => `        ${quote(spec)}`);
   const commands = subcommands.map(({ name, description }) =>
     quote(`${escape(name)}:${description}`),
   );
