@@ -152,11 +152,13 @@ export class Twins {
       if (outcome.status !== 'moved' || other.status !== 'moved') continue;
       for (const [copy, id] of outcome.ids.entries()) this.#ids.set(id, other.ids[copy]!);
     }
-    const translated = actual.map((outcome) =>
-      outcome.status === 'moved'
-        ? { ...outcome, ids: outcome.ids.map((id) => this.#modelId(id)) }
-        : outcome,
-    );
+    const translated = actual.map((outcome) => {
+      if (outcome.status !== 'moved') return outcome;
+      const ids = outcome.ids.map((id) => this.#modelId(id));
+      if (outcome.evicted === undefined) return { ...outcome, ids };
+      const evicted = outcome.evicted.map((one) => ({ ...one, id: this.#modelId(one.id) }));
+      return { ...outcome, ids, evicted };
+    });
     assert.deepEqual(translated, expected);
     const refused = expected.flatMap(({ status }, index) => (status === 'full' ? [index] : []));
     this.#leases.endAll(leases, refused);
