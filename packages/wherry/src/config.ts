@@ -47,3 +47,25 @@ export interface ConsumeOptions {
   readonly pollInterval?: Duration;
   readonly signal?: AbortSignal;
 }
+
+export const RECEIVE_FIELDS: readonly string[] = ['max', 'waitMs', 'leaseDuration', 'signal'];
+
+export const CONSUME_FIELDS: readonly (keyof ConsumeOptions)[] = [
+  'consumerId',
+  'batchSize',
+  'leaseDuration',
+  'pollInterval',
+  'signal',
+];
+
+export const CONFIG_FIELDS: readonly (keyof MessageQueueConfig)[] = [
+  'storage',
+  'queues',
+  'exchanges',
+  'bindings',
+  'producers',
+  'consumers',
+  'deadLetter',
+  'limits',
+  'clock',
+];

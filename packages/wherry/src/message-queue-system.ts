@@ -1,6 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import { type Parts, assemble } from './assemble.ts';
-import type { ConsumeOptions, MessageQueueConfig, ReceiveOptions } from './config.ts';
+import {
+  CONFIG_FIELDS,
+  CONSUME_FIELDS,
+  type ConsumeOptions,
+  type MessageQueueConfig,
+  RECEIVE_FIELDS,
+  type ReceiveOptions,
+} from './config.ts';
 import {
   type ConsumerConfig,
   type ConsumerManager,
@@ -16,7 +23,7 @@ import type { Driver } from './core/driver.ts';
 import { type Duration, durationToMs } from './core/duration.ts';
 import type { EventMap } from './core/events.ts';
 import type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
-import { LEASE_MIN_MS, type Limits, checkInteger, checkName } from './core/limits.ts';
+import { LEASE_MIN_MS, type Limits, checkFields, checkInteger, checkName } from './core/limits.ts';
 import type { MessageBroker } from './core/message-broker.ts';
 import type {
   MessageSender,
@@ -62,6 +69,7 @@ export class MessageQueueSystem implements AsyncDisposable {
 
   /** Opens a system on a store. @throws ValidationError, StorageInUseError, StorageError */
   static async open(config: MessageQueueConfig = {}): Promise<MessageQueueSystem> {
+    checkFields(config, CONFIG_FIELDS, 'The configuration');
     const clock = config.clock ?? new SystemClock();
     const driver = await openStore(config.storage ?? 'memory:', clock);
     let system: MessageQueueSystem;
@@ -219,6 +227,7 @@ export class MessageQueueSystem implements AsyncDisposable {
     consumerId: string,
     options: ReceiveOptions & { readonly max?: number } = {},
   ): Promise<Delivery<T>[] | Delivery<T> | null> {
+    checkFields(options, RECEIVE_FIELDS, 'The receive options');
     const { max, waitMs, leaseDuration, signal } = options;
     const { name, settings } = this.getQueue(queueNameOf(queue));
     const lease = leaseDuration ?? settings.leaseDuration;
@@ -331,6 +340,7 @@ export class MessageQueueSystem implements AsyncDisposable {
     options: ConsumeOptions = {},
   ): AsyncGenerator<Delivery<T>, void, undefined> {
     const { name, settings } = this.getQueue(queueNameOf(queue));
+    checkFields(options, CONSUME_FIELDS, 'The consume options');
     const { signal, leaseDuration, pollInterval, batchSize, consumerId } = options;
     return streamDeliveries<T>(
       {

@@ -8,7 +8,7 @@ import {
 } from './consumer.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { ConsumerNotFoundError, ValidationError } from './errors.ts';
-import { LEASE_MIN_MS, type Limits, checkInteger, checkName } from './limits.ts';
+import { LEASE_MIN_MS, type Limits, checkFields, checkInteger, checkName } from './limits.ts';
 import { type QueueLike, queueNameOf } from './queue.ts';
 import type { Topology } from './topology.ts';
 
@@ -37,6 +37,21 @@ export interface ConsumerConfig<T = unknown> {
   /** Stops the consumer when it fires. */
   readonly signal?: AbortSignal;
 }
+
+const CONFIG_FIELDS: readonly (keyof ConsumerConfig)[] = [
+  'id',
+  'name',
+  'queueName',
+  'handler',
+  'batchHandler',
+  'batchSize',
+  'concurrency',
+  'pollInterval',
+  'leaseDuration',
+  'handlerTimeout',
+  'autoStart',
+  'signal',
+];
 
 export const DEFAULT_BATCH_SIZE = 16;
 export const DEFAULT_POLL_INTERVAL_MS = 5_000;
@@ -118,6 +133,7 @@ export class ConsumerManager {
   }
 
   #normalise<T>(config: ConsumerConfig<T>): ConsumerSettings<T> {
+    checkFields(config, CONFIG_FIELDS, 'A consumer');
     const { handler, batchHandler } = config;
     if ((handler === undefined) === (batchHandler === undefined)) {
       throw new ValidationError('A consumer has exactly one of handler and batchHandler.');

@@ -59,6 +59,20 @@ export function checkName(name: unknown, what: string): string {
   return name;
 }
 
+/**
+ * Refuses fields that nobody reads: mostly a slip of the keyboard, whose effect would be missed.
+ * @throws ValidationError naming the field and those there are
+ */
+export function checkFields(value: object, known: readonly string[], what: string): void {
+  for (const field of Object.keys(value)) {
+    if (!known.includes(field)) {
+      throw new ValidationError(
+        `${what} has no field '${field}'. It may have: ${known.join(', ')}.`,
+      );
+    }
+  }
+}
+
 /** Checks a whole number within bounds. @returns the number @throws ValidationError */
 export function checkInteger(value: unknown, what: string, min: number, max: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {

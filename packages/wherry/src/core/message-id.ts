@@ -73,3 +73,16 @@ export function parseMessageId(id: string, salt: number): MessageIdParts | null 
     sequence: Number.parseInt(id.slice(20), 16),
   };
 }
+
+/** @returns the sequence that an id tells; of any other text, any number */
+export function sequenceIn(id: string): number {
+  let high = 0;
+  let low = 0;
+  for (let at = 20; at < 26; at++) high = high * 16 + hexDigit(id.charCodeAt(at));
+  for (let at = 26; at < 32; at++) low = low * 16 + hexDigit(id.charCodeAt(at));
+  return high * 0x1000000 + low;
+}
+
+function hexDigit(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
+}

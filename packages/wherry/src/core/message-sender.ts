@@ -1,7 +1,7 @@
 import type { Driver, NewMessage, PublishItem, PublishOutcome } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { MessageQueueError, UnsupportedError, ValidationError } from './errors.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, checkFields } from './limits.ts';
 import type { Message } from './message.ts';
 import { prepareMessage } from './prepare.ts';
 import {
@@ -110,6 +110,7 @@ export class MessageSender {
     if (queues.length === 0) return { id: null, ids: [], queues, duplicate: false };
     for (const queue of queues) await this.#check(queue, message);
     const targets = queues.map((queue) => topology.ref(queue));
+    this.#checkFanOut(targets.length);
     const published = await publisher.publish({ targets, message: prepared }, blockOf(options));
     return {
       id: published.id,
@@ -183,6 +184,13 @@ export class MessageSender {
     if (schema !== undefined) await checkPayload(schema, message.payload, queueName);
   }
 
+  #checkFanOut(targets: number): void {
+    const { name, supports } = this.#parts.driver;
+    if (targets > 1 && supports.atomicFanOut !== true) {
+      throw new UnsupportedError('a publish to several queues', name, supports.atomicFanOut);
+    }
+  }
+
   #checkBatch(length: number): void {
     const most = this.#parts.limits.batchSize;
     if (length > most) {
@@ -194,8 +202,9 @@ export class MessageSender {
   }
 }
 
-function blockOf(options: SendOptions | undefined): BlockOptions {
+function blockOf(options: (SendOptions & { readonly atomic?: boolean }) | undefined): BlockOptions {
   if (options === undefined) return DEFAULT_BLOCK;
+  checkFields(options, ['blockTimeout', 'signal', 'atomic'], 'The send options');
   const { blockTimeout, signal } = options;
   const timeout =
     blockTimeout === undefined ? DEFAULT_BLOCK.timeout : durationToMs(blockTimeout, 'blockTimeout');

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import { ProducerNotFoundError, ValidationError } from './errors.ts';
-import { checkName } from './limits.ts';
+import { checkFields, checkName } from './limits.ts';
 import type { Message } from './message.ts';
 import type { MessageSender, SendOptions, SendResult } from './message-sender.ts';
 import { Producer } from './producer.ts';
@@ -36,6 +36,7 @@ export class ProducerManager {
 
   /** @throws ValidationError when the id is wrong or taken @throws QueueNotFoundError */
   async createProducer<Input = unknown>(config: ProducerConfig<Input>): Promise<Producer<Input>> {
+    checkFields(config, ['id', 'name', 'queueName'], 'A producer');
     const id = checkName(config.id, 'The producer id');
     if (this.#producers.has(id)) {
       throw new ValidationError(`Producer '${id}' exists. Take another id, or remove it first.`);

@@ -347,6 +347,7 @@ eachStore('wrong consumers are refused', async ({ open }) => {
     { id: 'c', queueName: 'q', handler, concurrency: 1.5 },
     { id: 'c', queueName: 'q', handler, batchSize: 10_000, concurrency: 99_999 },
     { id: 'c', queueName: 'q', handler, pollInterval: 'often' },
+    { id: 'c', queueName: 'q', handler, concurency: 5 },
     { id: 'c', queueName: 'q', handler, pollInterval: 0 },
     { id: 'c', queueName: 'q', handler, leaseDuration: 0 },
     { id: 'c', queueName: 'q', handler, handlerTimeout: 0 },

@@ -208,6 +208,8 @@ eachStore('what open is given is created', async ({ open }) => {
 eachStore(
   'a store of an unknown kind is refused by name',
   async () => {
+    const misspelt = { storge: './x' } as never;
+    await assert.rejects(MessageQueueSystem.open(misspelt), /no field 'storge'/);
     await assert.rejects(MessageQueueSystem.open({ storage: 'mongodb://x' }), (error: Error) => {
       assert.match(error.message, /mongodb:\/\/x/);
       return error instanceof ValidationError;
