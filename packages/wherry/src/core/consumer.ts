@@ -1,5 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
-import type { Delivery } from './delivery.ts';
+import { Delivery } from './delivery.ts';
 import type { Driver } from './driver.ts';
 import { ClosedError, LeaseLostError, RejectError, RetryError, TimeoutError } from './errors.ts';
 import type { Events } from './events.ts';
@@ -50,6 +50,9 @@ export interface ConsumerStats {
   readonly buffered: number;
 }
 
+/** What one run of the handler gets. */
+type Work<T> = Delivery<T> | Delivery<T>[];
+
 type State = 'idle' | 'running' | 'paused' | 'stopping';
 
 /** Handlers begun in one go before I/O gets a turn. */
@@ -75,8 +78,9 @@ export class Consumer<T = unknown> {
   #state: State = 'idle';
   #buffer: Delivery<T>[] = [];
   #next = 0;
-  readonly #running = new Set<Delivery<T>>();
+  /** Handlers running, and the messages they have. */
   #runs = 0;
+  #running = 0;
   #handled = 0;
   #failed = 0;
   #fetching: Promise<void> | null = null;
@@ -112,7 +116,7 @@ export class Consumer<T = unknown> {
     return {
       handled: this.#handled,
       failed: this.#failed,
-      running: this.#running.size,
+      running: this.#running,
       buffered: this.#buffer.length - this.#next,
     };
   }
@@ -170,7 +174,8 @@ export class Consumer<T = unknown> {
   /** The deadline has passed: handlers are told, and their messages go to others. */
   #abandon(): void {
     const reason = new ClosedError(`Consumer '${this.id}'`);
-    for (const delivery of this.#running) {
+    for (const delivery of this.#keeper.held) {
+      if (delivery.settled) continue;
       delivery.abort(reason);
       this.#fail(delivery, { kind: 'failed', error: reason, delay: 0 });
     }
@@ -183,7 +188,7 @@ export class Consumer<T = unknown> {
     this.#begin();
     const { batchSize } = this.#settings;
     const buffered = this.#buffer.length - this.#next;
-    const room = this.#capacity - buffered - this.#running.size;
+    const room = this.#capacity - buffered - this.#running;
     // The next batch is fetched while the second half of this one is worked on.
     if (this.#fetching !== null || buffered > batchSize / 2 || room <= 0) return;
     if (this.#poll !== null && !this.#wakened) return;
@@ -246,11 +251,11 @@ export class Consumer<T = unknown> {
       }
       if (handle.per === 'message') {
         const delivery = this.#buffer[this.#next++] as Delivery<T>;
-        if (this.#isFresh(delivery)) this.#run([delivery], () => handle.handler(delivery));
+        if (this.#isFresh(delivery)) this.#run(delivery);
       } else {
         const batch = this.#buffer.slice(this.#next).filter((delivery) => this.#isFresh(delivery));
         this.#next = this.#buffer.length;
-        if (batch.length > 0) this.#run(batch, () => handle.handler(batch));
+        if (batch.length > 0) this.#run(batch);
       }
     }
   }
@@ -273,42 +278,52 @@ export class Consumer<T = unknown> {
     }, 0);
   }
 
-  #run(deliveries: Delivery<T>[], handler: () => unknown): void {
+  #run(work: Work<T>): void {
     this.#runs++;
-    for (const delivery of deliveries) this.#running.add(delivery);
-    const timer = this.#startTimeout(deliveries);
+    this.#running += sizeOf(work);
+    const timer = this.#startTimeout(work);
     let result: unknown;
     try {
-      result = handler();
+      result = this.#handle(work);
     } catch (error) {
-      this.#ended(deliveries, timer, failureOf(error));
+      this.#ended(work, timer, failureOf(error));
       return;
     }
     if (result === null || typeof (result as PromiseLike<unknown>)?.then !== 'function') {
-      this.#ended(deliveries, timer, null);
+      this.#ended(work, timer, null);
       return;
     }
     (result as PromiseLike<unknown>).then(
-      () => this.#endedLater(deliveries, timer, null),
-      (error: unknown) => this.#endedLater(deliveries, timer, failureOf(error)),
+      () => this.#endedLater(work, timer, null),
+      (error: unknown) => this.#endedLater(work, timer, failureOf(error)),
     );
   }
 
-  #endedLater(deliveries: Delivery<T>[], timer: Timer | null, failure: Failure | null): void {
-    this.#ended(deliveries, timer, failure);
+  #handle(work: Work<T>): unknown {
+    const { handle } = this.#settings;
+    return handle.per === 'message'
+      ? handle.handler(work as Delivery<T>)
+      : handle.handler(work as Delivery<T>[]);
+  }
+
+  #endedLater(work: Work<T>, timer: Timer | null, failure: Failure | null): void {
+    this.#ended(work, timer, failure);
     this.#pump();
   }
 
-  #ended(deliveries: Delivery<T>[], timer: Timer | null, failure: Failure | null): void {
+  #ended(work: Work<T>, timer: Timer | null, failure: Failure | null): void {
     timer?.cancel();
     this.#runs--;
-    for (const delivery of deliveries) {
-      this.#running.delete(delivery);
-      if (delivery.settled) this.#keeper.delete(delivery);
-      else if (failure === null) this.#acknowledge(delivery);
-      else this.#fail(delivery, failure);
-    }
+    this.#running -= sizeOf(work);
+    if (work instanceof Delivery) this.#settle(work, failure);
+    else for (const delivery of work) this.#settle(delivery, failure);
     if (this.#runs === 0) this.#whenIdle?.();
+  }
+
+  #settle(delivery: Delivery<T>, failure: Failure | null): void {
+    if (delivery.settled) this.#keeper.delete(delivery);
+    else if (failure === null) this.#acknowledge(delivery);
+    else this.#fail(delivery, failure);
   }
 
   #acknowledge(delivery: Delivery<T>): void {
@@ -317,7 +332,7 @@ export class Consumer<T = unknown> {
     this.#parts.settler.settle(delivery, this.#settled);
   }
 
-  #fail(delivery: Delivery<T>, failure: Failure): void {
+  #fail(delivery: Delivery, failure: Failure): void {
     if (delivery.settled) return;
     this.#failed++;
     delivery.settled = true;
@@ -331,14 +346,14 @@ export class Consumer<T = unknown> {
     if (error !== null && !(error instanceof LeaseLostError)) this.#report(error);
   };
 
-  #startTimeout(deliveries: Delivery<T>[]): Timer | null {
+  #startTimeout(work: Work<T>): Timer | null {
     const { handlerTimeout } = this.#settings;
     if (handlerTimeout === null) return null;
     return this.#parts.clock.setTimer(() => {
       const error = new TimeoutError(`The handler of consumer '${this.id}'`, handlerTimeout);
       // The handler goes on running, if it does not heed the signal, but its message is not its own
       // any more, and its place is taken only when it ends: concurrency stays what was asked for.
-      for (const delivery of deliveries) {
+      for (const delivery of work instanceof Delivery ? [work] : work) {
         delivery.abort(error);
         this.#fail(delivery, { kind: 'failed', error });
       }
@@ -369,6 +384,10 @@ export function capacityOf(settings: {
 }): number {
   const { handle, batchSize, concurrency } = settings;
   return handle.per === 'batch' ? batchSize * concurrency : batchSize + concurrency - 1;
+}
+
+function sizeOf(work: Work<unknown>): number {
+  return work instanceof Delivery ? 1 : work.length;
 }
 
 function failureOf(error: unknown): Failure {

@@ -28,6 +28,11 @@ export class LeaseKeeper {
     this.#onError = onError;
   }
 
+  /** Taken and not settled yet, or not known to be. */
+  get held(): Iterable<Delivery> {
+    return this.#held;
+  }
+
   add(delivery: Delivery): void {
     this.#held.add(delivery);
     this.#timer ??= this.#setTimer();
