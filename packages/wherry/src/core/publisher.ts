@@ -31,7 +31,7 @@ interface Entry {
   deadline: number;
 }
 
-const MAX_BATCH = 512;
+const MAX_BATCH = 1_024;
 /** One batch is stored while the next is made ready. */
 const MAX_CALLS = 2;
 /** Room may come about without a wake-up, in another process. */

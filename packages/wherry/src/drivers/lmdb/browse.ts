@@ -3,7 +3,6 @@ import { GROUP, SCHEDULED, toStoredMessage } from './item.ts';
 import {
   get48,
   messageKeyMaker,
-  NEVER,
   orderOf,
   placeKeyMaker,
   priorityOf,
@@ -63,7 +62,7 @@ class Page {
     const [due = 0, sequence = 0] = after.split(' ').map(Number);
     const { number } = this.#queue;
     const start = Buffer.from(scheduledKey(number, due, sequence + 1));
-    const end = Buffer.from(scheduledKey(number, NEVER, SEQUENCE_LIMIT));
+    const end = Buffer.from(scheduledKey(number + 1, 0, 0));
     this.#walk(this.#store.tables.scheduled, start, end, (key) => {
       const at = { due: get48(key, 4), sequence: get48(key, 10) };
       if (this.#queue.leases.has(at.sequence)) return true;
@@ -129,7 +128,7 @@ class Page {
     visit: (key: Uint8Array) => boolean,
   ): boolean {
     for (const key of table.getKeys({ start, end, snapshot: false })) {
-      if (!visit(key as Uint8Array)) return false;
+      if (!visit(key)) return false;
     }
     return true;
   }

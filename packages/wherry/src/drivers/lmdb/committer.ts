@@ -1,4 +1,5 @@
 import { MessageQueueError, StorageError } from '../../core/errors.ts';
+import { isDiskFull, saysFull } from './disk-full.ts';
 import type { Root } from './tables.ts';
 
 /** What takes part in each commit beside the jobs. */
@@ -25,9 +26,6 @@ const GROUP_WEIGHT_MAX = 32 * 1024 * 1024;
 /** What a job weighs beside what it stores. */
 const JOB_WEIGHT = 256;
 
-/** As LMDB reports them: a full map, and the system's ENOSPC, EDQUOT and EFBIG. */
-const FULL_CODES: ReadonlySet<unknown> = new Set([-30792, 28, 122, 27]);
-const FULL_TEXT = /MDB_MAP_FULL|No space left|quota exceeded|File too large/i;
 const TXN_FULL_TEXT = /MDB_TXN_FULL/;
 
 /**
@@ -40,6 +38,8 @@ export class Committer {
   readonly #participant: CommitParticipant;
   #queue: Job[] = [];
   #isCommitting = false;
+  /** So many jobs of a group that found no room are tried one by one: some may need none. */
+  #alone = 0;
   #idle: (() => void)[] = [];
   /** Set after a failed sync: what the disk holds is uncertain, so nothing more is confirmed (G16). */
   failure: StorageError | null = null;
@@ -61,10 +61,8 @@ export class Committer {
 
   /** Runs a job that changes nothing: at once, or after those that were begun before it. */
   read<T>(run: () => T): Promise<T> {
-    if (!this.#isCommitting && this.#queue.length === 0) {
-      return new Promise((resolve) => resolve(run()));
-    }
-    return this.#add(run, JOB_WEIGHT, false);
+    if (this.#isCommitting || this.#queue.length > 0) return this.#add(run, JOB_WEIGHT, false);
+    return new Promise((resolve) => resolve(this.#tryRead(run)));
   }
 
   /** Resolves when nothing is on its way. */
@@ -85,10 +83,31 @@ export class Committer {
     this.#isCommitting = true;
     while (this.#queue.length > 0) {
       if (this.#queue.some((job) => job.writes)) await this.#commitGroup();
-      else for (const job of this.#queue.splice(0)) runRead(job);
+      else for (const job of this.#queue.splice(0)) this.#runRead(job);
     }
     this.#isCommitting = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #runRead(job: Job): void {
+    try {
+      job.resolve(this.#tryRead(job.run) as never);
+    } catch (error) {
+      job.reject(error);
+    }
+  }
+
+  #tryRead<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error;
+      throw new StorageError(
+        `The store '${this.#path}' could not be read (${messageOf(error)}). ` +
+          'Check the disk, then close the store and reopen it.',
+        { code: 'STORAGE_FAILED', cause: error },
+      );
+    }
   }
 
   async #commitGroup(): Promise<void> {
@@ -111,7 +130,7 @@ export class Committer {
       });
     } catch (error) {
       this.#participant.rollBack();
-      this.#fail(group, running, await causeOf(error));
+      await this.#fail(group, running, await causeOf(error));
       return;
     }
     this.#participant.afterCommit();
@@ -120,6 +139,10 @@ export class Committer {
 
   /** Takes what is queued at this moment, up to the greatest weight. */
   #takeGroup(): Job[] {
+    if (this.#alone > 0) {
+      this.#alone -= 1;
+      return this.#queue.splice(0, 1);
+    }
     let weight = 0;
     let count = 0;
     for (const job of this.#queue) {
@@ -130,21 +153,28 @@ export class Committer {
     return this.#queue.splice(0, count);
   }
 
-  #fail(group: readonly Job[], running: Job | null, cause: unknown): void {
+  async #fail(group: readonly Job[], running: Job | null, cause: unknown): Promise<void> {
     if (running !== null && !isStorageFailure(cause)) {
       // The job's own fault: it alone fails, the others are tried again without it.
       running.reject(cause);
       this.#queue.unshift(...group.filter((job) => job !== running));
+      this.#alone = 0;
       return;
     }
-    const error = this.#classify(cause);
-    if (!error.retriable) this.failure = error;
+    const error = await this.#classify(cause);
+    if (!error.retriable) {
+      this.failure = error;
+    } else if (group.length > 1) {
+      this.#alone = group.length;
+      this.#queue.unshift(...group);
+      return;
+    }
     for (const job of group) job.reject(error);
   }
 
-  #classify(cause: unknown): StorageError {
+  async #classify(cause: unknown): Promise<StorageError> {
     const path = this.#path;
-    if (isFull(cause)) {
+    if (await isDiskFull(cause, path)) {
       return new StorageError(
         `The store '${path}' has no room on its disk; nothing was changed. ` +
           'Free some space, then try again: the store goes on by itself.',
@@ -159,16 +189,8 @@ export class Committer {
   }
 }
 
-function runRead(job: Job): void {
-  try {
-    job.resolve(job.run() as never);
-  } catch (error) {
-    job.reject(error);
-  }
-}
-
 /** lmdb rejects with a general error that carries the reason as a second promise. */
-async function causeOf(error: unknown): Promise<unknown> {
+export async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<unknown> };
   if (commitError === undefined) return error;
   return commitError.then(
@@ -181,12 +203,8 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function isFull(error: unknown): boolean {
-  return FULL_CODES.has((error as { code?: unknown }).code) || FULL_TEXT.test(messageOf(error));
-}
-
 /** LMDB's errors have a numeric code; ours and the language's have none. */
 function isStorageFailure(error: unknown): boolean {
   if (error instanceof MessageQueueError || TXN_FULL_TEXT.test(messageOf(error))) return false;
-  return typeof (error as { code?: unknown }).code === 'number' || isFull(error);
+  return typeof (error as { code?: unknown }).code === 'number' || saysFull(error);
 }

@@ -4,20 +4,21 @@ import type { Clock } from '../../core/clock.ts';
 import type * as contract from '../../core/driver.ts';
 import { ClosedError, MessageQueueError, StorageError } from '../../core/errors.ts';
 import { browse } from './browse.ts';
+import { causeOf } from './committer.ts';
 import { extend, release, settle } from './ends.ts';
-import { openFormat } from './format.ts';
+import { openFormat, refuseNewer } from './format.ts';
 import { bury, digOn } from './graveyard.ts';
 import { findById, toStored } from './lookup.ts';
 import { move } from './move.ts';
 import { LmdbNotifier } from './notifier.ts';
 import { oldestTimestamp } from './oldest.ts';
-import { acquire, release as letGo } from './owner.ts';
+import { acquire, release as letGo, reserve } from './owner.ts';
 import { publishAll, publishEach } from './publish.ts';
 import { Purge } from './purge.ts';
 import { restore } from './restore.ts';
 import { LmdbStore } from './store.ts';
 import { nextIn, sweep } from './sweep.ts';
-import { openRoot, type Root } from './tables.ts';
+import { DATA_FILE, openRoot, type Root } from './tables.ts';
 import { take } from './take.ts';
 import { LmdbTopology } from './topology.ts';
 
@@ -31,6 +32,7 @@ interface Opened {
   readonly store: LmdbStore;
   readonly root: Root;
   readonly instance: string;
+  readonly giveBack: () => void;
 }
 
 /** The embedded store: LMDB in a folder, every commit synced before a call resolves. */
@@ -58,20 +60,25 @@ export class LmdbDriver implements contract.Driver {
   async open(): Promise<void> {
     if (this.#opened !== null) return;
     const path = this.#path;
-    const root = openFolder(path);
+    const giveBack = reserveFolder(path);
+    let root: Root | null = null;
     let instance: string | null = null;
     try {
-      instance = await acquire(root, path);
+      root = openFolder(path);
+      refuseNewer(root, path);
+      instance = acquire(root, path);
       const { tables, facts } = await openFormat(root, path);
       const store = new LmdbStore(tables, facts, this.#clock, path, this.notifier);
       await restore(store, path);
-      this.#opened = { store, root, instance };
+      this.#opened = { store, root, instance, giveBack };
       this.#isClosing = false;
       this.#dig(store);
     } catch (error) {
-      if (instance !== null) await letGo(root, instance, true);
-      await root.close();
-      throw error;
+      const isOurs = error instanceof MessageQueueError;
+      if (root !== null && instance !== null) await letGo(root, instance, isOurs);
+      await root?.close();
+      giveBack();
+      throw isOurs ? error : cannotOpen(path, await causeOf(error));
     }
   }
 
@@ -79,12 +86,13 @@ export class LmdbDriver implements contract.Driver {
     const opened = this.#opened;
     if (opened === null || this.#isClosing) return;
     this.#isClosing = true;
-    const { committer } = opened.store;
+    const { store, root, instance, giveBack } = opened;
     await this.#digging;
-    await committer.settled();
-    await letGo(opened.root, opened.instance, committer.failure === null);
+    await store.committer.settled();
+    await letGo(root, instance, store.committer.failure === null);
     this.#opened = null;
-    await opened.root.close();
+    await root.close();
+    giveBack();
   }
 
   async publish(
@@ -188,7 +196,8 @@ export class LmdbDriver implements contract.Driver {
   }
 
   #store(): LmdbStore {
-    if (this.#opened === null || this.#isClosing) throw new ClosedError(`The store '${this.#path}'`);
+    if (this.#opened === null || this.#isClosing)
+      throw new ClosedError(`The store '${this.#path}'`);
     return this.#opened.store;
   }
 
@@ -202,21 +211,30 @@ export class LmdbDriver implements contract.Driver {
   }
 }
 
-function openFolder(path: string): Root {
+function reserveFolder(path: string): () => void {
   try {
-    const isNew = !existsSync(join(path, 'data.mdb'));
     mkdirSync(path, { recursive: true });
-    const root = openRoot(path);
-    // The files' names must survive a power cut too.
-    if (isNew) for (const folder of [path, dirname(path)]) syncFolder(folder);
-    return root;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StorageError(
-      `The store '${path}' cannot be opened (${reason}). Name a folder that this user may write to.`,
-      { code: 'STORAGE_OPEN', cause: error },
-    );
+    throw cannotOpen(path, error);
   }
+  return reserve(path);
+}
+
+function openFolder(path: string): Root {
+  const isNew = !existsSync(join(path, DATA_FILE));
+  const root = openRoot(path);
+  // The files' names must survive a power cut too.
+  if (isNew) for (const folder of [path, dirname(path)]) syncFolder(folder);
+  return root;
+}
+
+function cannotOpen(path: string, cause: unknown): StorageError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(
+    `The store '${path}' cannot be opened (${reason}). Name a folder that this user may write to, ` +
+      'on a disk that works and has room.',
+    { code: 'STORAGE_OPEN', cause },
+  );
 }
 
 function syncFolder(path: string): void {

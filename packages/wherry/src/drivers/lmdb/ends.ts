@@ -1,7 +1,6 @@
 import type { ExtendItem, LostIndexes, Receipt, ReleaseItem } from '../../core/driver.ts';
 import { removeLeased } from './departure.ts';
 import { goBack } from './groups.ts';
-import { MAIN } from './item.ts';
 import type { Lease } from './leases.ts';
 import type { StoredRecord } from './record.ts';
 import { readRecord, setAside } from './spaces.ts';
@@ -53,17 +52,9 @@ function forHeld(
 function releaseOne(store: LmdbStore, lease: Lease, item: ReleaseItem, now: number): void {
   const { queue } = lease;
   store.leases.end(lease);
-  const stays = item.as === 'unstarted';
   // A mark that is not rewritten would say after a crash that this delivery had begun.
-  if (stays || lease.mark?.active === 0) store.markChanged(lease.mark);
+  if (item.as === 'unstarted' || lease.mark?.active === 0) store.markChanged(lease.mark);
   if (lease.suspect) store.notifyReady(queue);
-  const isUnchanged = stays && item.suspect === undefined && item.parked === undefined;
-  if (isUnchanged && item.delay === 0 && lease.space === MAIN && lease.groupId === null) {
-    queue.scan.ready(lease.priority, lease.sequence, lease.suspect);
-    if (lease.expiry !== null) store.expiries.returned(lease.expiry);
-    store.notifyReady(queue);
-    return;
-  }
   const record = readRecord(store, queue, lease);
   if (record === undefined) return;
   if (record === null) setAside(store, queue, lease);

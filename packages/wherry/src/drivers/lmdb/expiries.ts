@@ -49,7 +49,7 @@ export class Expiries {
     this.#next = Number.POSITIVE_INFINITY;
     const range = { start: this.start, limit: 1, values: false, snapshot: false } as const;
     for (const key of this.#tables.expiry.getKeys(range)) {
-      this.#next = get48(key as Uint8Array, 0);
+      this.#next = get48(key, 0);
     }
     return this.#next;
   }

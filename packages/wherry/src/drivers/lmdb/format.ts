@@ -36,7 +36,7 @@ export function storeFacts(root: Root, facts: Facts): void {
 }
 
 /** @returns undefined when the store is new */
-export function readFacts(root: Root, path: string): Facts | undefined {
+function readFacts(root: Root, path: string): Facts | undefined {
   const bytes = read(root, FACTS_KEY);
   if (bytes === undefined) return undefined;
   const facts = decodeChecked(bytes) as Facts | undefined;
@@ -51,17 +51,20 @@ export function readFacts(root: Root, path: string): Facts | undefined {
 }
 
 /**
- * Opens the tables of a store: sets up a new one, migrates an old one.
- * @throws StorageVersionError when a newer version wrote it; nothing was changed then
+ * To be called before anything is written.
+ * @throws StorageVersionError when a newer version wrote the store
  */
+export function refuseNewer(root: Root, path: string): void {
+  const format = readFacts(root, path)?.format ?? FORMAT;
+  if (format > FORMAT) throw new StorageVersionError(path, format, FORMAT);
+}
+
+/** Opens the tables of a store that is not newer: sets up a new one, migrates an old one. */
 export async function openFormat(
   root: Root,
   path: string,
 ): Promise<{ readonly tables: Tables; readonly facts: Facts }> {
   const present = readFacts(root, path);
-  if (present !== undefined && present.format > FORMAT) {
-    throw new StorageVersionError(path, present.format, FORMAT);
-  }
   const tables = openTables(root);
   if (present?.format === FORMAT) return { tables, facts: present };
   const before: Facts = present ?? {

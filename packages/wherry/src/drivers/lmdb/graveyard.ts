@@ -21,7 +21,7 @@ export function bury(store: LmdbStore, queue: QueueState): void {
     queue.deleted = false;
     store.buried.delete(queue.number);
   });
-  for (const lease of [...queue.leases.values()]) {
+  for (const lease of queue.leases.values()) {
     store.leases.end(lease);
     store.markChanged(lease.mark);
   }
@@ -94,7 +94,7 @@ function removeKeys(
   if (max <= 0) return 0;
   const keys: Uint8Array[] = [];
   const range = { start: prefix, end: afterPrefix(prefix), limit: max, snapshot: false };
-  for (const key of table.getKeys(range)) keys.push(key as Uint8Array);
+  for (const key of table.getKeys(range)) keys.push(key);
   for (const key of keys) {
     const value = read(table, key);
     if (value !== undefined) before(key, value);

@@ -42,7 +42,13 @@ export function enter(
  * The group goes on after a member left that was its head or held.
  * @param wasHead whether it was the head; the lease has ended already
  */
-export function leave(store: LmdbStore, queue: QueueState, groupId: string, wasHead: boolean, now: number): void {
+export function leave(
+  store: LmdbStore,
+  queue: QueueState,
+  groupId: string,
+  wasHead: boolean,
+  now: number,
+): void {
   const { heads, vacant } = store.tables;
   const key = textKey(queue.number, groupId);
   if (wasHead) heads.removeSync(key);
@@ -64,11 +70,7 @@ export function open(store: LmdbStore, queue: QueueState, key: Uint8Array, now: 
 }
 
 /** The first who waits, or undefined. Records that cannot be read are set aside. */
-export function firstWaiting(
-  store: LmdbStore,
-  queue: QueueState,
-  key: Uint8Array,
-): Member | undefined {
+function firstWaiting(store: LmdbStore, queue: QueueState, key: Uint8Array): Member | undefined {
   return waitingFrom(store, queue, key, 0);
 }
 

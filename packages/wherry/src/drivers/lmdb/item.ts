@@ -58,17 +58,24 @@ export function itemOf(
     space,
     due,
     groupId: record.groupId,
-    isHead:
-      record.groupId !== null && (space === MAIN || (space === SCHEDULED && record.blocksGroup)),
+    isHead: isHead(record, space),
     bytes: record.bytes,
     expiry: expiryOf(record),
-    hasIdEntry: record.id !== null && !tellsPlace(queue, record.id, sequence),
+    hasIdEntry: hasIdEntry(queue, record, sequence),
   };
 }
 
-function tellsPlace(queue: QueueState, id: string, sequence: number): boolean {
-  const parts = parseMessageId(id, queue.salt);
-  return parts !== null && parts.sequence === sequence && parts.queueNumber === queue.number;
+/** @returns whether the message's group waits for it */
+export function isHead(record: StoredRecord, space: Space): boolean {
+  if (record.groupId === null) return false;
+  return space === MAIN || (space === SCHEDULED && record.blocksGroup);
+}
+
+/** @returns whether `ids` must tell where the message is, because its id does not */
+export function hasIdEntry(queue: QueueState, record: StoredRecord, sequence: number): boolean {
+  if (record.id === null) return false;
+  const parts = parseMessageId(record.id, queue.salt);
+  return parts?.sequence !== sequence || parts.queueNumber !== queue.number;
 }
 
 /** @returns what callers see of a stored message */

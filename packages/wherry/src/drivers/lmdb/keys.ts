@@ -8,9 +8,6 @@ import { createHash } from 'node:crypto';
 /** Sequences stay below this, so that a priority and a sequence fit one number. */
 export const SEQUENCE_LIMIT: number = 2 ** 45;
 
-/** Later than any time that is stored: the due time of what never becomes due by itself. */
-export const NEVER: number = 2 ** 48 - 1;
-
 /** Ids of more bytes than this are stored as a digest. */
 const TEXT_KEY_MAX = 64;
 const DIGESTED = 255;

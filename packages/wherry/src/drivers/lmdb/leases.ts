@@ -1,8 +1,10 @@
 import type { Receipt } from '../../core/driver.ts';
+import { sequenceIn } from '../../core/message-id.ts';
 import { MinHeap } from './heap.ts';
-import type { Item } from './item.ts';
+import { expiryOf, hasIdEntry, idOf, isHead, type Item, type Space } from './item.ts';
 import type { Mark } from './marks.ts';
 import type { QueueState } from './queue-state.ts';
+import type { StoredRecord } from './record.ts';
 
 /** A leased message: all that settling it needs to know, so that it reads nothing. */
 export interface Lease extends Item {
@@ -20,37 +22,75 @@ export interface Lease extends Item {
   isActive: boolean;
 }
 
+/** What a new lease is told; the rest is in the record. */
+export type LeaseTerms = Pick<Lease, 'mark' | 'consumerId' | 'token' | 'until' | 'cause'>;
+
+/** @returns a lease that `Leases.add` is still to be given */
+export function createLease(
+  queue: QueueState,
+  record: StoredRecord,
+  sequence: number,
+  space: Space,
+  due: number,
+  terms: LeaseTerms,
+): Lease {
+  return {
+    id: idOf(queue, record, sequence),
+    sequence,
+    priority: record.priority,
+    space,
+    due,
+    groupId: record.groupId,
+    isHead: isHead(record, space),
+    bytes: record.bytes,
+    expiry: expiryOf(record),
+    hasIdEntry: hasIdEntry(queue, record, sequence),
+    queue,
+    suspect: record.suspect,
+    deliveryCount: record.deliveryCount,
+    mark: terms.mark,
+    consumerId: terms.consumerId,
+    token: terms.token,
+    until: terms.until,
+    cause: terms.cause,
+    isActive: false,
+  };
+}
+
 export type LeaseChange = Partial<Pick<Lease, 'consumerId' | 'token' | 'until' | 'cause'>>;
 
-type Undo =
-  | { readonly kind: 'added'; readonly lease: Lease }
-  | { readonly kind: 'ended'; readonly lease: Lease }
-  | { readonly kind: 'changed'; readonly lease: Lease; readonly before: Required<LeaseChange> };
+const ADDED = 0;
+const ENDED = 1;
+const CHANGED = 2;
 
 /** Every lease of the store, with a journal so that a commit that failed can be taken back. */
 export class Leases {
   readonly #byEnd = new MinHeap<Lease>();
   #active = 0;
-  #journal: Undo[] = [];
+  /** What was done since the last commit: how, to which lease, and how it was where it changed. */
+  #kinds: number[] = [];
+  #leases: Lease[] = [];
+  #before: LeaseChange[] = [];
 
   /** How much there is to undo: for `rollBack`. */
   get savepoint(): number {
-    return this.#journal.length;
+    return this.#kinds.length;
   }
 
   add(lease: Lease): void {
     this.#insert(lease);
-    this.#journal.push({ kind: 'added', lease });
+    this.#note(ADDED, lease);
   }
 
   end(lease: Lease): void {
     this.#remove(lease);
-    this.#journal.push({ kind: 'ended', lease });
+    this.#note(ENDED, lease);
   }
 
   change(lease: Lease, change: LeaseChange): void {
     const { consumerId, token, until, cause } = lease;
-    this.#journal.push({ kind: 'changed', lease, before: { consumerId, token, until, cause } });
+    this.#before.push({ consumerId, token, until, cause });
+    this.#note(CHANGED, lease);
     Object.assign(lease, change);
     this.#watch(lease);
   }
@@ -65,7 +105,7 @@ export class Leases {
 
   /** @returns the lease on the message with this id, or undefined */
   find(queue: QueueState, id: string): Lease | undefined {
-    const lease = queue.leases.get(Number.parseInt(id.slice(20), 16));
+    const lease = queue.leases.get(sequenceIn(id));
     return lease !== undefined && lease.id === id ? lease : queue.leasesById.get(id);
   }
 
@@ -85,20 +125,28 @@ export class Leases {
 
   /** The changes so far are stored, or of no interest. */
   commit(): void {
-    this.#journal = [];
+    this.#kinds = [];
+    this.#leases = [];
+    this.#before = [];
   }
 
   /** Takes back what was done since the savepoint. */
   rollBack(savepoint = 0): void {
-    while (this.#journal.length > savepoint) {
-      const undo = this.#journal.pop()!;
-      if (undo.kind === 'added') this.#remove(undo.lease);
-      else if (undo.kind === 'ended') this.#insert(undo.lease);
+    while (this.#kinds.length > savepoint) {
+      const kind = this.#kinds.pop();
+      const lease = this.#leases.pop()!;
+      if (kind === ADDED) this.#remove(lease);
+      else if (kind === ENDED) this.#insert(lease);
       else {
-        Object.assign(undo.lease, undo.before);
-        this.#watch(undo.lease);
+        Object.assign(lease, this.#before.pop());
+        this.#watch(lease);
       }
     }
+  }
+
+  #note(kind: number, lease: Lease): void {
+    this.#kinds.push(kind);
+    this.#leases.push(lease);
   }
 
   #insert(lease: Lease): void {

@@ -1,5 +1,5 @@
 import { appendDeath } from '../../core/deaths.ts';
-import type { MoveItem, MoveOutcome } from '../../core/driver.ts';
+import type { Evicted, MoveItem, MoveOutcome } from '../../core/driver.ts';
 import { storeMoved } from './arrival.ts';
 import { removeLeased } from './departure.ts';
 import { makeRoom } from './room.ts';
@@ -11,7 +11,10 @@ export function move(store: LmdbStore, items: readonly MoveItem[]): MoveOutcome[
   const now = store.now();
   return items.map((item) =>
     mayBeFull(item)
-      ? store.attempt(() => moveOne(store, item, now), (outcome) => outcome.status === 'full')
+      ? store.attempt(
+          () => moveOne(store, item, now),
+          (outcome) => outcome.status === 'full',
+        )
       : moveOne(store, item, now),
   );
 }
@@ -35,13 +38,14 @@ function moveOne(store: LmdbStore, item: MoveItem, now: number): MoveOutcome {
   const deaths = death === undefined ? record.deaths : appendDeath(record.deaths, death, now);
   const publishId = record.publishId ?? lease.id;
   const ids: string[] = [];
+  const evicted: Evicted[] = [];
   for (const target of targets) {
     const to = store.queue(target);
-    if (makeRoom(store, to, target, record.bytes, [], now) !== null) {
+    if (makeRoom(store, to, target, record.bytes, evicted, now) !== null) {
       return { status: 'full', queue: target.name };
     }
     const id = ids.length === 0 ? lease.id : null;
     ids.push(storeMoved(store, to, target, record, id, publishId, deaths, now));
   }
-  return { status: 'moved', ids };
+  return evicted.length === 0 ? { status: 'moved', ids } : { status: 'moved', ids, evicted };
 }

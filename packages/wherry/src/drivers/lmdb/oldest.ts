@@ -9,7 +9,7 @@ const placeKey = placeKeyMaker();
 const scheduledKey = scheduledKeyMaker();
 
 /** @returns the sequence of the oldest ready message, or undefined */
-export function oldestReady(store: LmdbStore, queue: QueueState): number | undefined {
+function oldestReady(store: LmdbStore, queue: QueueState): number | undefined {
   let oldest = firstWaiting(store, queue) ?? Number.POSITIVE_INFINITY;
   for (const priority of queue.counters.main.keys()) {
     oldest = Math.min(oldest, firstInMain(store, queue, priority) ?? Number.POSITIVE_INFINITY);
@@ -31,7 +31,7 @@ function firstInMain(store: LmdbStore, queue: QueueState, priority: number): num
   if (queue.counters.mainTotal === queue.leasedMain) return undefined;
   const range = mainRange(queue, priority, cursor.floor, SEQUENCE_LIMIT);
   for (const key of store.tables.messages.getKeys({ ...range, snapshot: false })) {
-    const { sequence } = placeInMain(key as Uint8Array);
+    const { sequence } = placeInMain(key);
     cursor.floor = sequence;
     if (!queue.leases.has(sequence)) return sequence;
   }
@@ -43,7 +43,7 @@ function firstWaiting(store: LmdbStore, queue: QueueState): number | undefined {
   const start = Buffer.from(placeKey(queue.number, GROUP, 0));
   const end = Buffer.from(placeKey(queue.number, GROUP + 1, 0));
   for (const key of store.tables.places.getKeys({ start, end, snapshot: false })) {
-    const sequence = get48(key as Uint8Array, 5);
+    const sequence = get48(key, 5);
     if (!queue.leases.has(sequence)) return sequence;
   }
   return undefined;
@@ -54,7 +54,7 @@ function firstScheduled(store: LmdbStore, queue: QueueState): number | undefined
   const start = Buffer.from(scheduledKey(queue.number, 0, 0));
   const end = Buffer.from(scheduledKey(queue.number + 1, 0, 0));
   for (const key of store.tables.scheduled.getKeys({ start, end, snapshot: false })) {
-    const sequence = get48(key as Uint8Array, 10);
+    const sequence = get48(key, 10);
     if (!queue.leases.has(sequence)) return sequence;
   }
   return undefined;

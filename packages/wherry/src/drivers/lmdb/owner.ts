@@ -4,7 +4,7 @@
  * who find a dead owner cannot both become the next.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { StorageInUseError } from '../../core/errors.ts';
 import { decodeChecked, encodeChecked } from './checked-json.ts';
 import { read, type Root } from './tables.ts';
@@ -21,8 +21,26 @@ interface Owner {
 
 const OWNER_KEY: Uint8Array = Buffer.from('owner');
 
+/** Folders that drivers of this thread have open, whichever copy of this module opened them. */
+const openFolders: Set<string> = ((globalThis as Record<symbol, unknown>)[
+  Symbol.for('wherry.lmdb.openFolders')
+] ??= new Set<string>()) as Set<string>;
+
 /** Drivers of this thread that let go of their store, whether or not they could say so in it. */
 const released = new Set<string>();
+
+/**
+ * Sets the folder aside for one driver of this thread, before LMDB sees it: two that commit at the
+ * same time would wait for each other in the one event loop, for ever.
+ * @returns how to give it back
+ * @throws StorageInUseError when another driver of this thread has it
+ */
+export function reserve(path: string): () => void {
+  const folder = realpathSync(path);
+  if (openFolders.has(folder)) throw new StorageInUseError(path, process.pid);
+  openFolders.add(folder);
+  return () => openFolders.delete(folder);
+}
 
 /**
  * Makes this process the owner.
@@ -30,7 +48,7 @@ const released = new Set<string>();
  * @returns names the ownership, for `release`
  * @throws StorageInUseError when another has it open
  */
-export async function acquire(root: Root, path: string): Promise<string> {
+export function acquire(root: Root, path: string): string {
   const owner: Owner = {
     pid: process.pid,
     started: startOf(process.pid) ?? '',
@@ -39,7 +57,7 @@ export async function acquire(root: Root, path: string): Promise<string> {
   };
   // Looked at first without the writer lock, which a stopped owner might hold.
   refuseIfOwned(root, path);
-  await root.childTransaction(() => {
+  root.transactionSync(() => {
     refuseIfOwned(root, path);
     root.putSync(OWNER_KEY, encodeChecked(owner));
   });

@@ -1,3 +1,4 @@
+import { NEVER } from '../../core/driver.ts';
 import { enter } from './groups.ts';
 import { itemOf, MAIN, SCHEDULED } from './item.ts';
 import { get48, scheduledKeyMaker } from './keys.ts';
@@ -20,9 +21,9 @@ export function promoteDue(store: LmdbStore, queue: QueueState, now: number): vo
     snapshot: false,
   };
   for (const key of store.tables.scheduled.getKeys(range)) {
-    const sequence = get48(key as Uint8Array, 10);
+    const sequence = get48(key, 10);
     if (queue.leases.has(sequence)) continue;
-    due.push({ sequence, due: get48(key as Uint8Array, 4) });
+    due.push({ sequence, due: get48(key, 4) });
     if (due.length === PROMOTED_MAX) break;
   }
   for (const one of due) promote(store, queue, one.sequence, one.due);
@@ -47,7 +48,9 @@ export function nextDue(store: LmdbStore, queue: QueueState, from: number): numb
   const start = Buffer.from(scheduledKey(queue.number, from, 0));
   const end = Buffer.from(scheduledKey(queue.number + 1, 0, 0));
   for (const key of store.tables.scheduled.getKeys({ start, end, snapshot: false })) {
-    if (!queue.leases.has(get48(key as Uint8Array, 10))) return get48(key as Uint8Array, 4);
+    const due = get48(key, 4);
+    if (due >= NEVER) break;
+    if (!queue.leases.has(get48(key, 10))) return due;
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -50,7 +50,7 @@ export class Purge {
     const sequences: number[] = [];
     const range = { start: this.#from ?? prefix, end: afterPrefix(prefix), snapshot: false };
     for (const key of tableOf(this.#store, space).getKeys(range)) {
-      const bytes = key as Uint8Array;
+      const bytes = key;
       const sequence = get48(bytes, bytes.length - 6);
       if (sequences.length === CHUNK) {
         this.#from = bytes;

@@ -47,9 +47,7 @@ export class QueueState {
 
   /** @returns whether `take` might find something */
   mayHaveReady(now: number): boolean {
-    return (
-      this.counters.mainTotal > this.leasedMain || (this.scheduled > 0 && this.nextDue <= now)
-    );
+    return this.counters.mainTotal > this.leasedMain || (this.scheduled > 0 && this.nextDue <= now);
   }
 
   /** Keeps the lease in the maps and counts of leases. @param by 1 to add, -1 to take away */

@@ -20,11 +20,11 @@
  *         body               the rest
  */
 import { crc32 } from 'node:zlib';
-import type { MessageProperties, PayloadEncoding } from '../../core/driver.ts';
+import { type MessageProperties, NEVER, type PayloadEncoding } from '../../core/driver.ts';
 import type { Death, NewDeath } from '../../core/message.ts';
-import { get32, get48, NEVER, put32, put48 } from './keys.ts';
+import { get32, get48, put32, put48 } from './keys.ts';
 
-export const RECORD_FORMAT = 1;
+const RECORD_FORMAT = 1;
 const HEADER_LENGTH = 42;
 const CHECKSUM_LENGTH = 4;
 
@@ -170,7 +170,7 @@ function readExtras(bytes: Buffer, at: number, length: number): Extras | null {
   if (length === 0) return {};
   try {
     const extras: unknown = JSON.parse(bytes.toString('utf8', at, at + length));
-    return typeof extras === 'object' && extras !== null ? (extras as Extras) : null;
+    return typeof extras === 'object' && extras !== null ? extras : null;
   } catch {
     return null;
   }
@@ -211,7 +211,7 @@ export function decodeRecord(
     encoding: damaged ? 'bytes' : encoding,
     priority: source[7]!,
     timestamp: get48(source, 8),
-    availableAt: availableAt === NEVER ? Number.POSITIVE_INFINITY : availableAt,
+    availableAt,
     expiresAt: expiresAt === 0 ? null : expiresAt,
     retryCount: get32(source, 26),
     deliveryCount: get32(source, 30),

@@ -1,8 +1,8 @@
 import { StorageError } from '../../core/errors.ts';
 import { Counters } from './counters.ts';
 import { open } from './groups.ts';
-import { itemOf } from './item.ts';
 import { get32, get48, textKey } from './keys.ts';
+import { createLease } from './leases.ts';
 import { decodeMark, type Mark, type MarkEntry } from './marks.ts';
 import { QueueState } from './queue-state.ts';
 import { readRecord } from './spaces.ts';
@@ -16,7 +16,7 @@ import { entriesOf } from './topology.ts';
 export async function restore(store: LmdbStore, path: string): Promise<void> {
   for (const { number } of entriesOf(store)) store.numbers.add(number);
   restoreQueues(store, path);
-  for (const key of store.tables.graveyard.getKeys()) store.buried.add(get32(key as Uint8Array, 0));
+  for (const key of store.tables.graveyard.getKeys()) store.buried.add(get32(key, 0));
   restoreMarks(store);
   store.leases.commit();
   const isVacantLeft = vacantGroups(store).length > 0;
@@ -25,7 +25,7 @@ export async function restore(store: LmdbStore, path: string): Promise<void> {
 
 function restoreQueues(store: LmdbStore, path: string): void {
   for (const { key, value } of store.tables.counters.getRange()) {
-    const number = get32(key as Uint8Array, 0);
+    const number = get32(key, 0);
     const stored = Counters.decode(value);
     if (stored === undefined) {
       throw new StorageError(
@@ -40,11 +40,12 @@ function restoreQueues(store: LmdbStore, path: string): void {
   }
 }
 
-function restoreMarks(store: LmdbStore): void {
+/** Brings back what was handed out. Marks that cannot be read, or are of no queue, are passed over. */
+export function restoreMarks(store: LmdbStore): void {
   for (const { key, value } of store.tables.marks.getRange()) {
     const stored = decodeMark(value);
     const queue = stored && store.queues.get(stored.queue);
-    const number = get48(key as Uint8Array, 0);
+    const number = get48(key, 0);
     if (stored === undefined || queue === undefined) continue;
     const { consumerId, bound } = stored;
     const mark: Mark = { number, queue, consumerId, bound, leases: [], active: 0 };
@@ -60,19 +61,14 @@ function restoreLease(store: LmdbStore, mark: Mark, entry: MarkEntry): void {
   const isStale = !record || record.deliveryCount >= entry.deliveryCount;
   if (isStale) return;
   const hasEnded = mark.bound || entry.until === 0;
-  const lease = {
-    ...itemOf(queue, record, sequence, space, due),
-    queue,
-    suspect: record.suspect,
-    deliveryCount: record.deliveryCount,
+  const lease = createLease(queue, record, sequence, space, due, {
     mark,
     consumerId: mark.consumerId,
     token: entry.token,
     // A bound holder died with the instance before: its lease has ended.
     until: hasEnded ? 0 : entry.until,
-    cause: hasEnded ? ('lease-expired' as const) : null,
-    isActive: false,
-  };
+    cause: hasEnded ? 'lease-expired' : null,
+  });
   mark.leases.push(lease);
   store.leases.add(lease);
 }

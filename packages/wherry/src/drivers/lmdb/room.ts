@@ -17,7 +17,7 @@ export function exceeded(queue: QueueState, ref: QueueRef, bytes: number): Limit
 /**
  * Drops the oldest until there is room, where the queue says so.
  * @param evicted gets what was dropped
- * @returns null, or the bound that has no room; what was dropped must be taken back then
+ * @returns null, or the bound that has no room: the caller takes back what was dropped then
  */
 export function makeRoom(
   store: LmdbStore,

@@ -2,6 +2,7 @@
  * Where records are put and removed, together with every index and counter that depends on it.
  * Nothing else writes to `messages`, `scheduled`, `groups`, `places`, `ids` or `expiry`.
  */
+import { NEVER } from '../../core/driver.ts';
 import { GROUP, type Item, itemOf, MAIN, SCHEDULED, type Space } from './item.ts';
 import {
   expiryKeyMaker,
@@ -9,8 +10,6 @@ import {
   idKey,
   memberKey,
   messageKeyMaker,
-  NEVER,
-  orderOf,
   placeKeyMaker,
   put32,
   put48,
@@ -46,7 +45,7 @@ function keyOf(queue: QueueState, place: Place): Uint8Array {
 }
 
 /** @returns the due time as it is in a key */
-export function dueOf(record: StoredRecord): number {
+function dueOf(record: StoredRecord): number {
   return Math.min(record.availableAt, NEVER);
 }
 
@@ -62,14 +61,26 @@ export function insert(
   store.touch(queue);
   queue.counters.bytes += item.bytes;
   putAt(store, queue, item, record);
-  if (item.expiry !== null) putExpiry(store, queue, item, item.expiry);
-  if (item.hasIdEntry) {
-    const value = Buffer.allocUnsafe(10);
-    put32(value, queue.number, 0);
-    put48(value, sequence, 4);
-    store.tables.ids.putSync(idKey(item.id), value);
-  }
+  putIdAndExpiry(store, queue, item);
   return item;
+}
+
+/** Writes all that points at a record which is there already, for a repair. */
+export function putIndexes(store: LmdbStore, queue: QueueState, item: Item): void {
+  const { space, sequence } = item;
+  if (space !== MAIN) {
+    store.tables.places.putSync(placeKey(queue.number, space, sequence), placeValue(queue, item));
+  }
+  putIdAndExpiry(store, queue, item);
+}
+
+function putIdAndExpiry(store: LmdbStore, queue: QueueState, item: Item): void {
+  if (item.expiry !== null) putExpiry(store, queue, item, item.expiry);
+  if (!item.hasIdEntry) return;
+  const value = Buffer.allocUnsafe(10);
+  put32(value, queue.number, 0);
+  put48(value, item.sequence, 4);
+  store.tables.ids.putSync(idKey(item.id), value);
 }
 
 /** stored -> gone. */
@@ -92,15 +103,10 @@ export function replace(
   record: StoredRecord,
   space: Space,
 ): Item {
-  const item = itemOf(
-    queue,
-    record,
-    from.sequence,
-    space,
-    space === SCHEDULED ? dueOf(record) : 0,
-  );
+  const item = itemOf(queue, record, from.sequence, space, space === SCHEDULED ? dueOf(record) : 0);
   store.touch(queue);
-  removeAt(store, queue, from);
+  if (from.space === space && from.due === item.due) queue.counters.count(space, item.priority, -1);
+  else removeAt(store, queue, from);
   putAt(store, queue, item, record);
   if (from.expiry !== item.expiry) {
     if (from.expiry !== null) removeExpiry(store, queue, from, from.expiry);
@@ -121,22 +127,32 @@ export function readRecord(
   return bytes && decodeRecord(bytes, queue.number, place.sequence);
 }
 
-/** @returns where the message with this sequence is, whatever its state, or undefined */
+/**
+ * Where the message with this sequence is, whatever its state, or undefined.
+ * @param priorities those in use, where the queue's counters cannot be relied on
+ */
 export function locate(
   store: LmdbStore,
   queue: QueueState,
   sequence: number,
+  priorities: Iterable<number> = queue.counters.main.keys(),
 ): { readonly item: Item; readonly record: StoredRecord } | undefined {
   const lease = queue.leases.get(sequence);
   if (lease !== undefined) return found(store, queue, lease);
-  for (const priority of queue.counters.main.keys()) {
+  for (const priority of priorities) {
     const at = found(store, queue, { space: MAIN, priority, sequence, due: 0, groupId: null });
     if (at !== undefined) return at;
   }
   const { places } = store.tables;
   const due = read(places, placeKey(queue.number, SCHEDULED, sequence));
   if (due !== undefined) {
-    const place: Place = { space: SCHEDULED, priority: 0, sequence, due: get48(due, 0), groupId: null };
+    const place: Place = {
+      space: SCHEDULED,
+      priority: 0,
+      sequence,
+      due: get48(due, 0),
+      groupId: null,
+    };
     return found(store, queue, place);
   }
   const member = read(places, placeKey(queue.number, GROUP, sequence));
@@ -175,10 +191,7 @@ export function setAside(
   if (bytes === undefined) return;
   store.touch(queue);
   const { priority, sequence, space } = place;
-  store.tables.damaged.putSync(
-    messageKey(queue.number, priority, sequence),
-    copyOf(bytes),
-  );
+  store.tables.damaged.putSync(messageKey(queue.number, priority, sequence), copyOf(bytes));
   table.removeSync(key);
   if (space !== MAIN) store.tables.places.removeSync(placeKey(queue.number, space, sequence));
   queue.counters.count(space, priority, -1);
@@ -236,9 +249,4 @@ export function mainRange(
 /** @returns the place in `messages` of what has this key */
 export function placeInMain(key: Uint8Array): Place {
   return { space: MAIN, priority: 255 - key[4]!, sequence: get48(key, 5), due: 0, groupId: null };
-}
-
-/** @returns the order of what has this key in `messages` */
-export function orderInMain(key: Uint8Array): number {
-  return orderOf(255 - key[4]!, get48(key, 5));
 }

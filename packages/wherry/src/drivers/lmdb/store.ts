@@ -9,7 +9,7 @@ import { numberKey, number48Key } from './keys.ts';
 import { Leases } from './leases.ts';
 import { encodeMark, type Mark } from './marks.ts';
 import { type Facts, storeFacts } from './format.ts';
-import { LmdbNotifier } from './notifier.ts';
+import type { LmdbNotifier } from './notifier.ts';
 import { QueueState } from './queue-state.ts';
 import type { Tables } from './tables.ts';
 

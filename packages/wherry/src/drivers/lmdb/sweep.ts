@@ -1,8 +1,8 @@
-import type { SweepResult, SweptMessage } from '../../core/driver.ts';
+import { NEVER, type SweepResult, type SweptMessage } from '../../core/driver.ts';
 import { forgetSent, nextForgotten } from './deduplication.ts';
 import { type Item, toLeasedMessage } from './item.ts';
 import { get32, get48, number48Key } from './keys.ts';
-import type { Lease } from './leases.ts';
+import { createLease, type Lease } from './leases.ts';
 import { nextDue, promoteDue } from './promotion.ts';
 import type { QueueState } from './queue-state.ts';
 import type { StoredRecord } from './record.ts';
@@ -36,7 +36,7 @@ export function nextIn(store: LmdbStore): number | null {
     if (queue.nextDue <= now) queue.nextDue = nextDue(store, queue, 0);
     next = Math.min(next, queue.nextDue);
   }
-  return next >= 2 ** 48 - 1 ? null : Math.max(0, next - now);
+  return next >= NEVER ? null : Math.max(0, next - now);
 }
 
 function sweepLeases(store: LmdbStore, now: number, max: number, messages: Swept[]): void {
@@ -66,7 +66,7 @@ function sweepExpired(store: LmdbStore, now: number, max: number, messages: Swep
   end.set(number48Key(now + 1));
   for (const key of tables.expiry.getKeys({ start: expiries.start, end, snapshot: false })) {
     if (messages.length >= max) break;
-    const bytes = key as Uint8Array;
+    const bytes = key;
     const queue = store.queues.get(get32(bytes, 6));
     const sequence = get48(bytes, 10);
     if (queue === undefined || queue.deleted) {
@@ -91,18 +91,13 @@ function leaseExpired(
   record: StoredRecord,
   now: number,
 ): Swept {
-  const lease: Lease = {
-    ...item,
-    queue,
-    suspect: record.suspect,
-    deliveryCount: record.deliveryCount,
+  const lease = createLease(queue, record, item.sequence, item.space, item.due, {
     mark: null,
     consumerId: SWEEPER_ID,
     token: store.nextToken(),
     until: now + SWEEPER_LEASE_MS,
     cause: 'expired',
-    isActive: false,
-  };
+  });
   store.leases.add(lease);
   return toSwept(lease, record, 'expired');
 }

@@ -1,4 +1,8 @@
 import { open, type Database, type RootDatabase } from 'lmdb';
+import { get48 } from './keys.ts';
+
+/** What LMDB calls the store's file. */
+export const DATA_FILE = 'data.mdb';
 
 export type Table = Database<Uint8Array, Uint8Array>;
 export type Root = RootDatabase<Uint8Array, Uint8Array>;
@@ -28,6 +32,8 @@ export interface Tables {
   readonly topology: Table;
   readonly counters: Table;
   readonly messages: Table;
+  /** The same table, to walk along one priority: its keys are sequences. */
+  readonly messageWalk: Database<Uint8Array, Uint8Array | number>;
   readonly scheduled: Table;
   readonly groups: Table;
   readonly heads: Table;
@@ -51,6 +57,15 @@ const AS_IS = {
   decode: (value: Uint8Array): Uint8Array => value,
 };
 
+/** Spares a copy of the key for each message that is handed out. */
+const SEQUENCES = {
+  writeKey: (key: Uint8Array, target: Uint8Array, start: number): number => {
+    target.set(key, start);
+    return start + key.length;
+  },
+  readKey: (source: Uint8Array, start: number): number => get48(source, start + 5),
+};
+
 /** @param path the folder; it must exist. Nothing is written yet. */
 export function openRoot(path: string): Root {
   return open<Uint8Array, Uint8Array>({
@@ -66,8 +81,12 @@ export function openRoot(path: string): Root {
   });
 }
 
-/** Opens the tables, and makes those that are missing. */
+/** Opens the tables, and makes those that are missing, in one commit. */
 export function openTables(root: Root): Tables {
+  return root.transactionSync(() => tablesOf(root));
+}
+
+function tablesOf(root: Root): Tables {
   const table = (name: string): Table =>
     root.openDB<Uint8Array, Uint8Array>({ name, encoder: AS_IS, keyEncoding: 'binary' } as never);
   return {
@@ -75,6 +94,11 @@ export function openTables(root: Root): Tables {
     topology: table('topology'),
     counters: table('counters'),
     messages: table('messages'),
+    messageWalk: root.openDB<Uint8Array, Uint8Array | number>({
+      name: 'messages',
+      encoder: AS_IS,
+      keyEncoder: SEQUENCES,
+    } as never),
     scheduled: table('scheduled'),
     groups: table('groups'),
     heads: table('heads'),

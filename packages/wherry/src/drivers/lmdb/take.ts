@@ -1,14 +1,14 @@
 import type { LeasedMessage, TakeRequest } from '../../core/driver.ts';
 import { waitingFrom } from './groups.ts';
-import { isExpired, type Item, itemOf, MAIN, toLeasedMessage } from './item.ts';
+import { GROUP, isExpired, MAIN, type Space, toLeasedMessage } from './item.ts';
 import { orderOf, priorityOf, sequenceOf, textKey } from './keys.ts';
-import type { Lease } from './leases.ts';
+import { createLease, type Lease } from './leases.ts';
 import { findById, leaseOn } from './lookup.ts';
 import type { Mark } from './marks.ts';
 import { promoteDue } from './promotion.ts';
 import type { QueueState } from './queue-state.ts';
 import { decodeRecord, type StoredRecord } from './record.ts';
-import { mainRange, orderInMain, readRecord, setAside } from './spaces.ts';
+import { mainRange, readRecord, setAside } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
 
 /** ready -> leased: what may be handed out now, at most `max`. */
@@ -18,6 +18,7 @@ export function take(store: LmdbStore, request: TakeRequest): LeasedMessage[] {
   const batch = new Batch(store, queue, request);
   if (request.ids === undefined) batch.takeInOrder();
   else batch.takeByIds(request.ids);
+  batch.finish();
   return batch.messages;
 }
 
@@ -65,12 +66,19 @@ class Batch {
     for (const order of this.#unreadable) setAside(this.#store, this.#queue, placeOf(order));
   }
 
+  /** What was handed out is to be known after a crash, and to end. */
+  finish(): void {
+    if (this.messages.length > 0) this.#store.markChanged(this.#mark);
+  }
+
   takeByIds(ids: readonly string[]): void {
     for (const id of new Set(ids)) {
       if (this.#isFull) return;
       const found = findById(this.#store, id);
       if (found === null || found.queue !== this.#queue || leaseOn(found) !== null) continue;
-      if (!isExpired(found.record, this.#now)) this.#lease(found.item, found.record);
+      if (isExpired(found.record, this.#now)) continue;
+      const { sequence, space, due } = found.item;
+      this.#lease(found.record, sequence, space, due);
     }
   }
 
@@ -78,42 +86,35 @@ class Batch {
   #walk(from: number, before: number): void {
     const priority = priorityOf(from);
     const cursor = this.#queue.scan.cursor(priority);
-    const last =
-      before <= orderOf(priority, cursor.tail) ? sequenceOf(before) - 1 : cursor.tail;
+    const last = before <= orderOf(priority, cursor.tail) ? sequenceOf(before) - 1 : cursor.tail;
     const limit = this.#request.max - this.messages.length;
     const range = mainRange(this.#queue, priority, cursor.position + 1, last);
     let seen = 0;
-    for (const { key, value } of this.#store.tables.messages.getRange({
-      ...range,
-      limit,
-      snapshot: false,
-    })) {
+    const walk = this.#store.tables.messageWalk.getRange({ ...range, limit, snapshot: false });
+    for (const { key, value } of walk) {
+      const sequence = key as number;
       seen += 1;
-      const order = orderInMain(key as Uint8Array);
-      cursor.position = sequenceOf(order);
-      this.#consider(order, value);
-      if (this.#isFull) return;
+      cursor.position = sequence;
+      if (!this.#queue.leases.has(sequence)) {
+        const record = decodeRecord(value, this.#queue.number, sequence);
+        this.#consider(priority, sequence, record);
+        if (this.#isFull) return;
+      }
     }
     if (seen < limit) cursor.position = last;
   }
 
   /** Looks at a message that is ready again. Nothing may be there: such entries go stale. */
   #takeAt(order: number): void {
+    const sequence = sequenceOf(order);
+    if (this.#queue.leases.has(sequence)) return;
     const record = readRecord(this.#store, this.#queue, placeOf(order));
-    if (record !== undefined) this.#decide(order, record);
+    if (record !== undefined) this.#consider(priorityOf(order), sequence, record);
   }
 
-  #consider(order: number, value: Uint8Array): void {
-    const sequence = sequenceOf(order);
-    if (this.#queue.leases.has(sequence)) return;
-    this.#decide(order, decodeRecord(value, this.#queue.number, sequence));
-  }
-
-  #decide(order: number, record: StoredRecord | null): void {
-    const sequence = sequenceOf(order);
-    if (this.#queue.leases.has(sequence)) return;
+  #consider(priority: number, sequence: number, record: StoredRecord | null): void {
     if (record === null) {
-      this.#unreadable.push(order);
+      this.#unreadable.push(orderOf(priority, sequence));
       return;
     }
     // The sweeper finds it by its TTL.
@@ -121,13 +122,13 @@ class Batch {
     if (record.suspect) {
       const mustWait = this.#queue.leasedSuspects > 0;
       if (mustWait || this.messages.length > 0) {
-        this.#queue.scan.suspects.push(order, null);
+        this.#queue.scan.suspects.push(orderOf(priority, sequence), null);
         this.#isClosed = !mustWait;
         return;
       }
       this.#isClosed = true;
     }
-    this.#lease(itemOf(this.#queue, record, sequence, MAIN), record);
+    this.#lease(record, sequence, MAIN, 0);
     if (record.groupId !== null && !record.suspect) this.#takeFollowers(record.groupId);
   }
 
@@ -135,43 +136,31 @@ class Batch {
   #takeFollowers(groupId: string): void {
     const key = textKey(this.#queue.number, groupId);
     let from = 0;
-    for (let held = 1; held < this.#request.perGroup && !this.#isFull; held += 1) {
+    let held = 1;
+    while (held < this.#request.perGroup && !this.#isFull) {
       const next = waitingFrom(this.#store, this.#queue, key, from);
       if (next === undefined) return;
       const { item, record } = next;
-      if (this.#queue.leases.has(item.sequence) || record.suspect) return;
-      if (record.availableAt > this.#now || isExpired(record, this.#now)) return;
-      this.#lease(item, record);
       from = item.sequence + 1;
+      // The sweeper may hold some that expired.
+      if (this.#queue.leases.has(item.sequence)) continue;
+      if (record.suspect || record.availableAt > this.#now || isExpired(record, this.#now)) return;
+      this.#lease(record, item.sequence, GROUP, 0);
+      held += 1;
     }
   }
 
-  #lease(item: Item, record: StoredRecord): void {
+  #lease(record: StoredRecord, sequence: number, space: Space, due: number): void {
     const { consumerId } = this.#request;
-    const lease: Lease = {
-      id: item.id,
-      sequence: item.sequence,
-      priority: item.priority,
-      space: item.space,
-      due: item.due,
-      groupId: item.groupId,
-      isHead: item.isHead,
-      bytes: item.bytes,
-      expiry: item.expiry,
-      hasIdEntry: item.hasIdEntry,
-      queue: this.#queue,
-      suspect: record.suspect,
-      deliveryCount: record.deliveryCount,
+    const lease: Lease = createLease(this.#queue, record, sequence, space, due, {
       mark: this.#mark,
       consumerId,
       token: this.#store.nextToken(),
       until: this.#until,
       cause: null,
-      isActive: false,
-    };
+    });
     this.#mark.leases.push(lease);
     this.#store.leases.add(lease);
-    this.#store.markChanged(this.#mark);
     this.messages.push(toLeasedMessage(this.#queue, record, lease));
   }
 }
