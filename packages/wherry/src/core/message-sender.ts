@@ -4,13 +4,7 @@ import { MessageQueueError, UnsupportedError, ValidationError } from './errors.t
 import { type Limits, checkFields } from './limits.ts';
 import type { Message } from './message.ts';
 import { prepareMessage } from './prepare.ts';
-import {
-  type Answer,
-  type BlockOptions,
-  type Published,
-  type Publisher,
-  isPublished,
-} from './publisher.ts';
+import { type BlockOptions, type Published, type Publisher, isPublished } from './publisher.ts';
 import { type PayloadSchema, type QueueLike, queueNameOf } from './queue.ts';
 import { checkPayload } from './schema.ts';
 import type { Topology } from './topology.ts';
@@ -70,8 +64,21 @@ export class MessageSender {
     options?: SendOptions,
   ): Promise<string> {
     return new Promise((resolve, reject) => {
-      const answer = { resolve: ({ id }: Published) => resolve(id), reject };
-      this.#send(queue, message, options, answer);
+      const name = queueNameOf(queue);
+      const { topology, publisher } = this.#parts;
+      try {
+        const targets = topology.targets(name);
+        const prepared = this.#prepare(message);
+        const block = blockOf(options);
+        if (this.#parts.schemaOf(name) === undefined) {
+          publisher.add(targets, prepared, block, resolve, reject);
+        } else {
+          const send = (): void => publisher.add(targets, prepared, block, resolve, reject);
+          this.#check(name, message).then(send, reject);
+        }
+      } catch (error) {
+        reject(error as Error);
+      }
     });
   }
 
@@ -86,12 +93,7 @@ export class MessageSender {
   ): Promise<SendResult[]> {
     this.#checkBatch(messages.length);
     if (options.atomic === true) return this.#sendAtomic(queue, messages);
-    const sends = messages.map(
-      (message) =>
-        new Promise<Published>((resolve, reject) => {
-          this.#send(queue, message, options, { resolve, reject });
-        }),
-    );
+    const sends = messages.map((message) => this.#send(queue, message, options));
     return collect(sends, options.signal, (published) => {
       return { ok: true, id: published.id, duplicate: published.status === 'duplicate' };
     });
@@ -130,25 +132,13 @@ export class MessageSender {
     return collect(sends, options?.signal, (result) => ({ ok: true, result }));
   }
 
-  #send(
-    queue: QueueLike,
-    message: Message,
-    options: SendOptions | undefined,
-    answer: Answer,
-  ): void {
+  async #send(queue: QueueLike, message: Message, options: SendOptions): Promise<Published> {
     const name = queueNameOf(queue);
     const { topology, publisher } = this.#parts;
-    try {
-      const item = { targets: topology.targets(name), message: this.#prepare(message) };
-      const block = blockOf(options);
-      if (this.#parts.schemaOf(name) === undefined) publisher.add(item, block, answer);
-      else {
-        const send = (): void => publisher.add(item, block, answer);
-        this.#check(name, message).then(send, answer.reject);
-      }
-    } catch (error) {
-      answer.reject(error);
-    }
+    const item = { targets: topology.targets(name), message: this.#prepare(message) };
+    const block = blockOf(options);
+    if (this.#parts.schemaOf(name) !== undefined) await this.#check(name, message);
+    return publisher.publish(item, block);
   }
 
   async #sendAtomic(queue: QueueLike, messages: readonly Message[]): Promise<SendResult[]> {

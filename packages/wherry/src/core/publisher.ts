@@ -1,6 +1,6 @@
 import { Batcher } from './batcher.ts';
 import type { Clock, Timer } from './clock.ts';
-import type { Driver, PublishItem, PublishOutcome } from './driver.ts';
+import type { Driver, NewMessage, PublishItem, PublishOutcome, QueueRef } from './driver.ts';
 import { ClosedError, QueueFullError, QueueNotFoundError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { Sweeper } from './sweeper.ts';
@@ -17,21 +17,39 @@ export interface BlockOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How a sender is answered. */
-export interface Answer {
-  readonly resolve: (published: Published) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface Entry {
-  readonly item: PublishItem;
-  readonly answer: Answer;
+/** One object for all that there is of a send under way: there are many. */
+class Entry implements PublishItem {
+  readonly targets: readonly QueueRef[];
+  readonly message: NewMessage;
   readonly block: BlockOptions | null;
+  readonly reject: (error: unknown) => void;
   /** When the waiting for room ends; set by the first refusal. */
-  deadline: number;
+  deadline = Infinity;
+  readonly #wants: 'outcome' | 'id';
+  readonly #resolve: (answer: never) => void;
+
+  constructor(
+    targets: readonly QueueRef[],
+    message: NewMessage,
+    block: BlockOptions | null,
+    wants: 'outcome' | 'id',
+    resolve: (answer: never) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.targets = targets;
+    this.message = message;
+    this.block = block;
+    this.reject = reject;
+    this.#wants = wants;
+    this.#resolve = resolve;
+  }
+
+  resolve(published: Published): void {
+    this.#resolve((this.#wants === 'id' ? published.id : published) as never);
+  }
 }
 
-const MAX_BATCH = 1_024;
+const MAX_BATCH = 512;
 /** One batch is stored while the next is made ready. */
 const MAX_CALLS = 2;
 /** Room may come about without a wake-up, in another process. */
@@ -63,13 +81,23 @@ export class Publisher {
    * @throws QueueFullError, QueueNotFoundError, StorageError, ClosedError
    */
   publish(item: PublishItem, block: BlockOptions | null): Promise<Published> {
-    return new Promise((resolve, reject) => this.add(item, block, { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.#add(new Entry(item.targets, item.message, block, 'outcome', resolve, reject));
+    });
   }
 
-  /** As `publish`, without a promise of its own: the hot path has one per message already. */
-  add(item: PublishItem, block: BlockOptions | null, answer: Answer): void {
-    if (this.#closed) answer.reject(new ClosedError('The message queue system'));
-    else this.#batcher.add({ item, answer, block, deadline: Infinity });
+  /**
+   * As `publish`, for the many: it makes no promise, and answers with the id alone.
+   * @param resolve told the id once the message is stored
+   */
+  add(
+    targets: readonly QueueRef[],
+    message: NewMessage,
+    block: BlockOptions | null,
+    resolve: (id: string) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    this.#add(new Entry(targets, message, block, 'id', resolve, reject));
   }
 
   /** All or none, in one call. @returns each item's outcome, the refusals too */
@@ -91,23 +119,28 @@ export class Publisher {
     await this.#batcher.drain();
   }
 
+  #add(entry: Entry): void {
+    if (this.#closed) entry.reject(new ClosedError('The message queue system'));
+    else this.#batcher.add(entry);
+  }
+
   async #run(entries: Entry[]): Promise<void> {
     let outcomes: readonly PublishOutcome[];
     try {
-      outcomes = await this.#parts.driver.publish(entries.map((entry) => entry.item));
+      outcomes = await this.#parts.driver.publish(entries);
     } catch (error) {
-      for (const { answer } of entries) answer.reject(error);
+      for (const entry of entries) entry.reject(error);
       return;
     }
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       const outcome = outcomes[i] as PublishOutcome;
       if (isPublished(outcome)) {
-        this.#stored(entry.item, outcome);
-        entry.answer.resolve(outcome);
+        this.#stored(entry, outcome);
+        entry.resolve(outcome);
       } else if (outcome.status === 'full' && this.#mayWait(entry, outcome.queue)) {
         this.#waitForRoom(entry, outcome);
-      } else entry.answer.reject(this.refusal(outcome));
+      } else entry.reject(this.refusal(outcome));
     }
   }
 
@@ -158,7 +191,7 @@ export class Publisher {
     };
     const giveUp = (): void => {
       finish();
-      entry.answer.reject(signal?.aborted === true ? signal.reason : this.refusal(full));
+      entry.reject(signal?.aborted === true ? signal.reason : this.refusal(full));
     };
     const stopListening = wakeups.onRoom(full.queue, tryAgain);
     const left = entry.deadline - clock.now();

@@ -19,7 +19,7 @@
  *         extras       JSON  properties, deaths, ... : what most messages do without
  *         body               the rest
  */
-import { crc32 } from 'node:zlib';
+import { checksumOf } from './checksum.ts';
 import { type MessageProperties, NEVER, type PayloadEncoding } from '../../core/driver.ts';
 import type { Death, NewDeath } from '../../core/message.ts';
 import { get32, get48, put32, put48 } from './keys.ts';
@@ -91,7 +91,7 @@ function makeScratch(size: number): ValueBuffer {
 
 function checksum(bytes: Uint8Array, end: number, queue: number, sequence: number): number {
   const seed = (sequence ^ Math.imul(queue, 0x9e3779b1)) >>> 0;
-  return crc32(bytes.subarray(CHECKSUM_LENGTH, end), seed);
+  return checksumOf(bytes, CHECKSUM_LENGTH, end, seed);
 }
 
 function extrasOf(record: StoredRecord): string {
