@@ -163,7 +163,7 @@ Object.defineProperty(Delivery.prototype, Symbol.for('nodejs.util.inspect.custom
 });
 
 /** What the producer gave, with what was stored of it. */
-export function messageOf<T>(stored: StoredMessage, payload: T): Message<T> {
+function messageOf<T>(stored: StoredMessage, payload: T): Message<T> {
   if (stored.properties === null && stored.groupId === null && stored.deduplicationId === null) {
     return { payload, priority: stored.priority };
   }

@@ -12,7 +12,7 @@ const UNITS: Record<string, number> = {
 };
 
 /** A hundred years: whatever is longer was a slip of units. */
-export const DURATION_MAX: number = 100 * 365.25 * 86_400_000;
+const DURATION_MAX: number = 100 * 365.25 * 86_400_000;
 
 /**
  * Normalises a duration to milliseconds. Called once, at the edge.

@@ -3,7 +3,7 @@ import type { Evicted } from './driver.ts';
 import type { DeathReason } from './message.ts';
 
 /** What happened to a message, and where. */
-export interface QueueEvent {
+interface QueueEvent {
   readonly queue: string;
   readonly id: string;
 }

@@ -31,7 +31,7 @@ export const DEFAULT_LIMITS: Limits = {
 export const LEASE_MIN_MS = 10;
 
 /** Bytes of a name, group or deduplication id (AMQP's short string allows no more). */
-export const NAME_BYTES_MAX = 255;
+const NAME_BYTES_MAX = 255;
 
 // oxlint-disable-next-line no-control-regex -- control characters are just what a name must not hold
 const NAME_FORBIDDEN = /[\u0000-\u001f\u007f]|^\s|\s$/;

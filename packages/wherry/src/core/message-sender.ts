@@ -64,21 +64,15 @@ export class MessageSender {
     options?: SendOptions,
   ): Promise<string> {
     return new Promise((resolve, reject) => {
+      // What throws in here rejects.
       const name = queueNameOf(queue);
       const { topology, publisher } = this.#parts;
-      try {
-        const targets = topology.targets(name);
-        const prepared = this.#prepare(message);
-        const block = blockOf(options);
-        if (this.#parts.schemaOf(name) === undefined) {
-          publisher.add(targets, prepared, block, resolve, reject);
-        } else {
-          const send = (): void => publisher.add(targets, prepared, block, resolve, reject);
-          this.#check(name, message).then(send, reject);
-        }
-      } catch (error) {
-        reject(error as Error);
-      }
+      const targets = topology.targets(name);
+      const prepared = this.#prepare(message);
+      const block = blockOf(options);
+      const send = (): void => publisher.add(targets, prepared, block, resolve, reject);
+      if (this.#parts.schemaOf(name) === undefined) send();
+      else this.#check(name, message).then(send, reject);
     });
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type } from 'arktype';
 import * as v from 'valibot';
 import * as z from 'zod';
 import {
@@ -220,6 +221,7 @@ eachStore('G8 overflow: block waits for room, until the deadline', async ({ open
 const SCHEMAS = {
   zod: z.object({ to: z.string() }),
   valibot: v.object({ to: v.string() }),
+  arktype: type({ to: 'string' }),
   'an asynchronous zod': z.object({ to: z.string() }).refine(async ({ to }) => to !== 'nobody'),
 };
 
