@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startChild } from './children.ts';
+import { ended, startChild } from './children.ts';
 import { Fixture, queueRef } from './fixture.ts';
 
 /** A limit on the size of files fills up in the middle of a write, as a disk does. */
@@ -10,7 +10,7 @@ test('G16 without room sends fail, nothing stored is lost, and the queue goes on
   const fixture = await Fixture.create(t);
   await fixture.createQueue('queue');
   await fixture.driver.close();
-  const { answer } = await startChild('fill', fixture.path, BLOCKS);
+  const { child, answer } = await startChild('fill', fixture.path, BLOCKS);
   const { stored, again, settled, ...rest } = answer as Record<string, number>;
   assert.ok(stored! > 100, `${stored} stored before it was full`);
   assert.deepEqual(rest, {
@@ -21,6 +21,7 @@ test('G16 without room sends fail, nothing stored is lost, and the queue goes on
     bytes: stored! * 2_000,
   });
   assert.deepEqual([settled, again], [200, 20]);
+  await ended(child);
   await fixture.reopen();
   const { ready, leased } = await fixture.driver.counts(queueRef('queue', 1));
   assert.deepEqual([ready, leased], [stored! - 200 + 20, 0]);
