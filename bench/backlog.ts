@@ -1,0 +1,43 @@
+/** Whether a message costs the same however many wait: a queue of 5 million against one of 10,000. */
+import type { Contest, RunContext } from './harness/benchmark.ts';
+import { runBenchmark } from './harness/run-benchmark.ts';
+import { fillQueue, measureDeepQueue } from './workloads/deep-queue.ts';
+
+const SHALLOW = 10_000;
+
+const flatCost: Contest = {
+  name: 'backlog',
+  prepare: ({ shared, isQuick }: RunContext) =>
+    fillQueue(shared, isQuick ? 50_000 : 5_000_000, (line) => console.error(line)),
+  runners: {
+    deep: (context) => measureDeepQueue(context.shared, context),
+    shallow: async (context) => {
+      await fillQueue(context.folder, SHALLOW);
+      return measureDeepQueue(context.folder, context);
+    },
+  },
+  metrics: [
+    {
+      name: 'consume',
+      unit: '/s',
+      ours: ['deep', 'consume'],
+      peer: ['shallow', 'consume'],
+      target: { atLeast: 0.9 },
+    },
+    { name: 'open', unit: 's', ours: ['deep', 'open'], target: { atMost: 1 } },
+    {
+      name: 'memory-after-open',
+      unit: 'MB',
+      ours: ['deep', 'memoryAfterOpen'],
+      target: { atMost: 250 },
+    },
+    {
+      name: 'memory-after-consuming',
+      unit: 'MB',
+      ours: ['deep', 'memoryAfterConsuming'],
+      target: { atMost: 250 },
+    },
+  ],
+};
+
+await runBenchmark({ name: 'backlog', contests: [flatCost] });

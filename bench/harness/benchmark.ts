@@ -1,0 +1,54 @@
+/**
+ * What a benchmark is, as data. `bench/NAME.ts` defines one and hands it to `runBenchmark`; then
+ * `npm run bench -- NAME` runs it.
+ */
+
+/** What a run came to, by name. */
+export type Figures = Readonly<Record<string, number>>;
+
+export interface RunContext {
+  /** An empty folder of this run's own, removed after it. */
+  readonly folder: string;
+  /** A folder that all runs of the contest share, removed after the last. */
+  readonly shared: string;
+  /** A smoke run: so little work that the figures mean nothing. */
+  readonly isQuick: boolean;
+}
+
+/**
+ * Does the work of one contender and measures it. It checks that each message it sent came exactly
+ * once. @throws InvalidRunError when not
+ */
+type Runner = (context: RunContext) => Promise<Figures>;
+
+/** Runs that are compared with each other: each in a fresh process, in turn, round after round. */
+export interface Contest {
+  /** For people. */
+  readonly name: string;
+  /** Makes, once and before the first round, what the runs find in their shared folder. */
+  readonly prepare?: (context: RunContext) => Promise<void>;
+  readonly runners: Readonly<Record<string, Runner>>;
+  readonly metrics: readonly Metric[];
+}
+
+/** Which figure of which runner. */
+export type FigureOf = readonly [runner: string, figure: string];
+
+export type Unit = '/s' | 'ms' | 's' | 'MB' | 'of a core';
+
+export interface Metric {
+  /** Unique in the benchmark; `--only` takes it. */
+  readonly name: string;
+  readonly unit: Unit;
+  readonly ours: FigureOf;
+  readonly peer?: FigureOf;
+  /** Of ours divided by the peer's, or of ours when there is no peer. None: shown, not judged. */
+  readonly target?: Target;
+}
+
+export type Target = { readonly atLeast: number } | { readonly atMost: number };
+
+export interface Benchmark {
+  readonly name: string;
+  readonly contests: readonly Contest[];
+}
