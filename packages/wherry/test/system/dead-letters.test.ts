@@ -109,6 +109,21 @@ eachStore('a dead letter of a dead-letter queue stays there, parked', async ({ o
   assert.deepEqual(await payloadsOf(mq, 'a'), ['x']);
 });
 
+eachStore('a dead letter that is parked for good does not stop its group', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'a' });
+  for (const payload of [1, 2]) {
+    await mq.sendMessage('a', { payload, groupId: 'g' });
+    await (await mq.receiveMessage('a', 'me'))!.deadLetter();
+  }
+  await (await mq.receiveMessage('dead-letter', 'me'))!.deadLetter();
+  const next = await mq.receiveMessage('dead-letter', 'me');
+  assert.equal(next!.payload, 2);
+  await next!.acknowledge();
+  assert.equal((await mq.deadLetterQueue.redrive()).moved, 1);
+  assert.equal((await mq.receiveMessage('a', 'me'))!.payload, 1);
+});
+
 eachStore('a full dead-letter queue parks the message at its source', async (fixture) => {
   const { open, advance } = fixture;
   const mq = await open();

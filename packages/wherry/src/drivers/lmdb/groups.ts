@@ -4,11 +4,12 @@
  * while it backs off it is in `scheduled` and the group waits for it. Besides the head, a batch
  * may hold members that it took from `groups`: while any is held, nobody becomes head.
  */
+import { NEVER } from '../../core/driver.ts';
 import { GROUP, type Item, itemOf, MAIN, SCHEDULED, type Space } from './item.ts';
 import { get48, memberKey, number48Key, textKey } from './keys.ts';
 import type { QueueState } from './queue-state.ts';
 import { decodeRecord, type StoredRecord } from './record.ts';
-import { replace, setAside } from './spaces.ts';
+import { dueOf, replace, setAside } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
 import { afterPrefix, firstEntry, read } from './tables.ts';
 
@@ -111,6 +112,12 @@ export function goBack(
   const { groupId } = from;
   if (groupId === null) {
     replace(store, queue, from, record, space);
+    return;
+  }
+  if (dueOf(record) === NEVER) {
+    // Parked for good: its group need not wait for it.
+    replace(store, queue, from, { ...record, blocksGroup: false }, SCHEDULED);
+    leave(store, queue, groupId, from.isHead, now);
     return;
   }
   if (from.isHead && !queue.heldBesideHead.has(groupId)) {

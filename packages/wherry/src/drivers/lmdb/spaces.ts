@@ -45,7 +45,7 @@ function keyOf(queue: QueueState, place: Place): Uint8Array {
 }
 
 /** @returns the due time as it is in a key */
-function dueOf(record: StoredRecord): number {
+export function dueOf(record: StoredRecord): number {
   return Math.min(record.availableAt, NEVER);
 }
 

@@ -124,7 +124,11 @@ export class MemoryQueue {
     }
     const group = this.#group(record.groupId);
     this.#countOutside(group, -1);
-    this.#wait(record, group);
+    if (record.availableAt === NEVER) {
+      // Parked for good: its group need not wait for it.
+      this.#setInGroup(record, 'none');
+      this.#place(record, 'scheduled', this.#scheduled);
+    } else this.#wait(record, group);
     this.#openGroup(record.groupId, group, now);
   }
 
