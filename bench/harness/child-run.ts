@@ -45,6 +45,8 @@ export async function answerRun(benchmark: Benchmark, json: string): Promise<voi
   const contest = benchmark.contests.find((candidate) => candidate.name === name);
   const run = contest?.runners[runner];
   if (run === undefined) throw new Error(`There is no runner '${runner}' in '${name}'.`);
+  // Whoever asked is gone, and has removed the folders.
+  process.once('disconnect', () => process.exit(1));
   let answer: RunAnswer;
   try {
     answer = { figures: await run(context) };
