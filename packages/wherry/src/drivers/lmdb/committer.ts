@@ -21,8 +21,11 @@ interface Job {
   result: unknown;
 }
 
-/** A larger group would hold the event loop up, and dirty more pages than LMDB likes at once. */
-const GROUP_WEIGHT_MAX = 32 * 1024 * 1024;
+/**
+ * Calls beyond this make the next group: with all in one, the callers would wait for the disk and
+ * then the disk for the callers. A call of any size fits into a group of its own.
+ */
+const GROUP_WEIGHT_MAX = 160 * 1024;
 /** What a job weighs beside what it stores. */
 const JOB_WEIGHT = 256;
 
@@ -38,6 +41,8 @@ export class Committer {
   readonly #participant: CommitParticipant;
   #queue: Job[] = [];
   #isCommitting = false;
+  /** The last group, stored but not answered yet. */
+  #committed: Job[] = [];
   /** So many jobs of a group that found no room are tried one by one: some may need none. */
   #alone = 0;
   #idle: (() => void)[] = [];
@@ -83,8 +88,12 @@ export class Committer {
     this.#isCommitting = true;
     while (this.#queue.length > 0) {
       if (this.#queue.some((job) => job.writes)) await this.#commitGroup();
-      else for (const job of this.#queue.splice(0)) this.#runRead(job);
+      else {
+        this.#tell();
+        for (const job of this.#queue.splice(0)) this.#runRead(job);
+      }
     }
+    this.#tell();
     this.#isCommitting = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -127,13 +136,26 @@ export class Committer {
         }
         running = null;
         this.#participant.beforeCommit();
+        this.#tell();
       });
     } catch (error) {
+      this.#tell();
       this.#participant.rollBack();
       await this.#fail(group, running, await causeOf(error));
       return;
     }
     this.#participant.afterCommit();
+    this.#committed = group;
+    if (this.#queue.length === 0) this.#tell();
+  }
+
+  /**
+   * Answers the calls of the last group. When another group waits, its jobs run first: the disk then
+   * has work while the callers go on, instead of waiting for them.
+   */
+  #tell(): void {
+    const group = this.#committed;
+    this.#committed = [];
     for (const job of group) job.resolve(job.result as never);
   }
 

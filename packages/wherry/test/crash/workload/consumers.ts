@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Consumer, MessageQueueSystem } from '../../../src/index.ts';
+import type { Random } from '../random.ts';
+import type { Recorder } from '../recorder.ts';
+import type { Deliveries, Receiver } from './deliveries.ts';
+import type { Gate } from './gate.ts';
+import type { Handlers } from './handlers.ts';
+
+export interface ConsumersParts {
+  readonly mq: MessageQueueSystem;
+  readonly recorder: Recorder;
+  readonly deliveries: Deliveries;
+  readonly handlers: Handlers;
+  readonly gate: Gate;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+/** Long against the life of a process: it ends only with it, or when a consumer says so. */
+const LONG_LEASE_MS = 8_000;
+
+/** Consumers of all kinds, as the random numbers choose them. */
+export class Consumers {
+  readonly #parts: ConsumersParts;
+  readonly #consumers: Consumer[] = [];
+  #taken = 0;
+
+  constructor(parts: ConsumersParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to consume a queue. @returns what ends when all its loops have */
+  async start(queue: string): Promise<void> {
+    const { random } = this.#parts;
+    const kinds = { handler: 6, batch: queue === 'batched' ? 12 : 2, receive: 4, loop: 3 };
+    const running: Promise<void>[] = [];
+    for (let left = random.integer(1, 2); left > 0; left--) {
+      const kind = random.weighted(kinds);
+      if (kind === 'handler' || kind === 'batch') await this.#consume(queue, kind);
+      else running.push(kind === 'receive' ? this.#receive(queue) : this.#loop(queue));
+    }
+    await Promise.all(running);
+  }
+
+  /** All consumers give back what they have not begun, until `resume`. */
+  async pause(): Promise<void> {
+    for (const consumer of this.#consumers) {
+      this.#willHandBack(consumer.queueName);
+      consumer.pause();
+    }
+    while (this.#consumers.some(({ stats }) => stats.running > 0)) await sleep(2);
+  }
+
+  resume(): void {
+    for (const consumer of this.#consumers) consumer.resume();
+  }
+
+  /** Records that somebody is about to hand back what was taken and not begun. */
+  #willHandBack(queue: string): void {
+    const { recorder } = this.#parts;
+    recorder.record({ op: 'stop', phase: 'invoke', call: recorder.nextCall(), queue });
+  }
+
+  async #consume(queue: string, kind: 'handler' | 'batch'): Promise<void> {
+    const { mq, random, deliveries, handlers } = this.#parts;
+    const id = `${kind}-${queue}-${this.#consumers.length}`;
+    const receiver: Receiver = { consumer: id, bound: true, leaseDuration: LONG_LEASE_MS };
+    const config = {
+      id,
+      queueName: queue,
+      batchSize: random.integer(1, 8),
+      concurrency: random.integer(1, 4),
+      leaseDuration: LONG_LEASE_MS,
+      // A lost wake-up must not go unnoticed: the drain's deadline is shorter.
+      pollInterval: '60s',
+    } as const;
+    const consumer = await mq.createConsumer(
+      kind === 'handler'
+        ? {
+            ...config,
+            handler: (delivery) => {
+              deliveries.delivered([delivery], receiver, true);
+              return handlers.handle(delivery);
+            },
+          }
+        : {
+            ...config,
+            batchHandler: (batch) => {
+              deliveries.delivered(batch, receiver, true);
+              return handlers.handleBatch(batch);
+            },
+          },
+    );
+    this.#consumers.push(consumer);
+  }
+
+  async #receive(queue: string): Promise<void> {
+    const { mq, random, deliveries, handlers, gate, signal } = this.#parts;
+    const held = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      await gate.pass(async () => {
+        // Each its own consumer, so that an id and a consumer name one lease.
+        const consumer = `receive-${queue}-${++this.#taken}`;
+        const leaseDuration = random.integer(120, 400);
+        const max = random.integer(1, 6);
+        const options = { max, leaseDuration, waitMs: random.integer(0, 40) };
+        const batch = await mq.receiveMessage(queue, consumer, options);
+        deliveries.delivered(batch, { consumer, bound: false, leaseDuration }, false);
+        for (const delivery of batch) {
+          const holding = handlers.holdAlone(delivery, leaseDuration);
+          held.add(holding);
+          void holding.then(() => held.delete(holding));
+        }
+        await Promise.race([sleep(30), Promise.all(held)]);
+      });
+    }
+    await Promise.all(held);
+  }
+
+  async #loop(queue: string): Promise<void> {
+    const { mq, random, deliveries, handlers, gate, signal } = this.#parts;
+    while (!signal.aborted) {
+      const consumerId = `loop-${queue}-${++this.#taken}`;
+      const receiver: Receiver = {
+        consumer: consumerId,
+        bound: true,
+        leaseDuration: LONG_LEASE_MS,
+      };
+      const leave = new AbortController();
+      const leaveNow = (): void => {
+        if (leave.signal.aborted) return;
+        this.#willHandBack(queue);
+        leave.abort();
+      };
+      const timer = setTimeout(leaveNow, random.integer(50, 300));
+      signal.addEventListener('abort', leaveNow);
+      const options = { consumerId, batchSize: random.integer(1, 6), signal: leave.signal };
+      const leased = { ...options, leaseDuration: LONG_LEASE_MS };
+      await gate.pass(async () => {
+        for await (const delivery of mq.consume(queue, leased)) {
+          deliveries.delivered([delivery], receiver, true);
+          await handlers.inLoop(delivery);
+        }
+      });
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leaveNow);
+    }
+  }
+}
