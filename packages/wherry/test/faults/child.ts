@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 const PATIENCE_MS = 20_000;
+const GONE_MS = 500;
 
 /** What a worker says: a line of JSON each. */
 export interface Said {
@@ -77,6 +78,21 @@ export class Child {
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.ended;
+    await this.#groupGone();
+  }
+
+  /** The worker behind a wrapper closes its pipes some moments before it is gone. */
+  async #groupGone(): Promise<void> {
+    const deadline = Date.now() + GONE_MS;
+    while (Date.now() < deadline) {
+      try {
+        process.kill(-this.pid, 0);
+      } catch {
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // What is left has only not been waited for, which is as good as gone.
   }
 
   /** Waits until it has said so much. @throws Error when it ends or stays silent before */
