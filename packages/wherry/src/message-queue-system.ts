@@ -44,7 +44,6 @@ import { openStore } from './open-store.ts';
 import { SystemClock } from './system-clock.ts';
 
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
-const BROWSE_MAX = 1_000;
 
 /**
  * A message queue: open one, create queues, send and receive.
@@ -291,8 +290,7 @@ export class MessageQueueSystem implements AsyncDisposable {
       readonly limit?: number;
     } = {},
   ): Promise<{ messages: Envelope[]; cursor: string | null }> {
-    const limit = checkInteger(options.limit ?? 100, 'limit', 1, BROWSE_MAX);
-    const { state = 'ready', cursor } = options;
+    const { state = 'ready', cursor, limit = 100 } = options;
     return this.messageBroker.browse(queueNameOf(queue), { state, cursor, limit });
   }
 

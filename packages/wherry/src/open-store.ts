@@ -2,6 +2,7 @@ import type { Clock } from './core/clock.ts';
 import { DurabilitySplit } from './core/durability-split.ts';
 import type { Driver } from './core/driver.ts';
 import { ValidationError } from './core/errors.ts';
+import { show } from './core/limits.ts';
 import { createMemoryDriver } from './drivers/memory/index.ts';
 
 /** A scheme of two letters or more: `C:\data` is a folder. */
@@ -13,6 +14,9 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):(.*)$/i;
  * @throws ValidationError when there is no such kind of store
  */
 export async function openStore(storage: string | Driver, clock: Clock): Promise<Driver> {
+  if (typeof storage !== 'string' && typeof storage?.publish !== 'function') {
+    throw new ValidationError(`storage is ${show(storage)}; it must be a string or a driver.`);
+  }
   const driver = typeof storage === 'string' ? await createDriver(storage, clock) : storage;
   const store =
     driver.supports.durability === 'none'

@@ -63,7 +63,10 @@ export function checkName(name: unknown, what: string): string {
  * Refuses fields that nobody reads: mostly a slip of the keyboard, whose effect would be missed.
  * @throws ValidationError naming the field and those there are
  */
-export function checkFields(value: object, known: readonly string[], what: string): void {
+export function checkFields(value: unknown, known: readonly string[], what: string): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new ValidationError(`${what} is ${show(value)}; it must be an object.`);
+  }
   for (const field of Object.keys(value)) {
     if (!known.includes(field)) {
       throw new ValidationError(

@@ -6,7 +6,9 @@ import {
   DeserializationError,
   LeaseLostError,
   MessageNotFoundError,
+  ValidationError,
 } from './errors.ts';
+import { checkInteger, show } from './limits.ts';
 import type { Events } from './events.ts';
 import type { Failure } from './failure-policy.ts';
 import type { Envelope, MessageState } from './message.ts';
@@ -42,6 +44,9 @@ export interface BrokerParts {
   readonly settler: Settler;
   readonly schemaOf: (queueName: string) => PayloadSchema | undefined;
 }
+
+const STATES: readonly MessageState[] = ['ready', 'scheduled', 'leased'];
+const BROWSE_MAX = 1_000;
 
 /** The policy between the managers and the store: what goes in, what is handed out, what ends. */
 export class MessageBroker {
@@ -128,6 +133,12 @@ export class MessageBroker {
     request: { state: MessageState; cursor?: string | undefined; limit: number },
   ): Promise<{ messages: Envelope[]; cursor: string | null }> {
     const queue = this.#parts.topology.ref(queueName);
+    if (!STATES.includes(request.state)) {
+      throw new ValidationError(
+        `state is ${show(request.state)}; it must be one of ${STATES.join(', ')}.`,
+      );
+    }
+    checkInteger(request.limit, 'limit', 1, BROWSE_MAX);
     const page = await this.#parts.driver.browse({ queue, ...request });
     return { messages: page.messages.map(readEnvelope), cursor: page.cursor };
   }

@@ -1,7 +1,7 @@
 import type { Driver, NewMessage, PublishItem, PublishOutcome } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { MessageQueueError, UnsupportedError, ValidationError } from './errors.ts';
-import { type Limits, checkFields } from './limits.ts';
+import { type Limits, checkFields, show } from './limits.ts';
 import type { Message } from './message.ts';
 import { prepareMessage } from './prepare.ts';
 import { type BlockOptions, type Published, type Publisher, isPublished } from './publisher.ts';
@@ -85,7 +85,7 @@ export class MessageSender {
     messages: readonly Message<Input>[],
     options: SendOptions & { readonly atomic?: boolean } = {},
   ): Promise<SendResult[]> {
-    this.#checkBatch(messages.length);
+    this.#checkBatch(messages);
     if (options.atomic === true) return this.#sendAtomic(queue, messages);
     const sends = messages.map((message) => this.#send(queue, message, options));
     return collect(sends, options.signal, (published) => {
@@ -121,7 +121,7 @@ export class MessageSender {
     requests: readonly PublishRequest[],
     options?: SendOptions,
   ): Promise<({ ok: true; result: PublishResult } | { ok: false; error: MessageQueueError })[]> {
-    this.#checkBatch(requests.length);
+    this.#checkBatch(requests);
     const sends = requests.map((request) => this.publish(request, options));
     return collect(sends, options?.signal, (result) => ({ ok: true, result }));
   }
@@ -175,7 +175,11 @@ export class MessageSender {
     }
   }
 
-  #checkBatch(length: number): void {
+  #checkBatch(batch: readonly unknown[]): void {
+    if (!Array.isArray(batch)) {
+      throw new ValidationError(`A batch is an array; got ${show(batch)}.`);
+    }
+    const { length } = batch;
     const most = this.#parts.limits.batchSize;
     if (length > most) {
       throw new ValidationError(

@@ -1,13 +1,13 @@
 import { type MessageProperties, NEVER, type NewMessage } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { ValidationError } from './errors.ts';
-import { type Limits, checkInteger, checkName, show, utf8Length } from './limits.ts';
+import { type Limits, checkFields, checkInteger, checkName, show, utf8Length } from './limits.ts';
 import type { HeaderValue, Headers, Message } from './message.ts';
 import { encodePayload } from './payload.ts';
 
 const RETRIES_MAX = 1_000_000;
 
-const KNOWN_FIELDS: ReadonlySet<string> = new Set<keyof Message>([
+const KNOWN_FIELDS: readonly (keyof Message)[] = [
   'payload',
   'contentType',
   'headers',
@@ -21,7 +21,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set<keyof Message>([
   'correlationId',
   'replyTo',
   'messageId',
-]);
+];
 
 /**
  * Checks a message and turns it into what a store takes. All normalisation happens here, once.
@@ -62,20 +62,13 @@ export function prepareMessage(message: Message, limits: Limits): NewMessage {
 function onlyPayload(message: Message): boolean {
   for (const key in message) {
     if (key === 'payload') continue;
-    if (!KNOWN_FIELDS.has(key)) {
-      throw new ValidationError(
-        `A message has no field '${key}'. It may have: ${[...KNOWN_FIELDS].join(', ')}.`,
-      );
-    }
+    checkFields(message, KNOWN_FIELDS, 'A message');
     return false;
   }
   return true;
 }
 
 function prepareProperties(message: Message, limits: Limits): MessageProperties | null {
-  for (const key of Object.keys(message)) {
-    if (!KNOWN_FIELDS.has(key)) onlyPayload({ payload: null, [key]: null });
-  }
   const properties: Record<string, unknown> = {};
   copyText(properties, message, 'contentType');
   copyText(properties, message, 'correlationId');

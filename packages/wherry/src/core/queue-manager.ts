@@ -6,7 +6,7 @@ import {
   ValidationError,
 } from './errors.ts';
 import type { Activity, Events } from './events.ts';
-import { checkName } from './limits.ts';
+import { checkName, show } from './limits.ts';
 import type { PayloadSchema, Queue, QueueDocument } from './queue.ts';
 import {
   type QueueSettings,
@@ -80,6 +80,9 @@ export class QueueManager {
   async createQueue<T = unknown, Input = T>(
     config: QueueConfig<T, Input>,
   ): Promise<Queue<T, Input>> {
+    if (typeof config !== 'object' || config === null) {
+      throw new ValidationError(`A queue's configuration is an object; got ${show(config)}.`);
+    }
     const { name, schema, ...input } = config;
     checkName(name, 'The queue name');
     const settings = mergeQueueSettings(input);

@@ -1,5 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { QueueRef } from './driver.ts';
+import { ValidationError } from './errors.ts';
+import { show } from './limits.ts';
 import type { QueueSettings } from './queue-settings.ts';
 
 /** What the store keeps of a queue beside its name. */
@@ -40,7 +42,13 @@ export type QueueLike<T = unknown, Input = unknown> = string | Queue<T, Input>;
 /** A schema of any library that follows Standard Schema: zod, valibot, arktype … */
 export type PayloadSchema<T = unknown, Input = unknown> = StandardSchemaV1<Input, T>;
 
+/** @throws ValidationError when it is neither */
 export function queueNameOf(queue: QueueLike): string {
+  if (typeof queue !== 'string' && !(queue instanceof Queue)) {
+    throw new ValidationError(
+      `The queue is ${show(queue)}; give its name, or what createQueue answered.`,
+    );
+  }
   return typeof queue === 'string' ? queue : queue.name;
 }
 

@@ -217,3 +217,21 @@ eachStore(
   },
   ['memory'],
 );
+
+eachStore('values of the wrong type are refused as such', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'q' });
+  const wrong: (() => Promise<unknown>)[] = [
+    () => mq.createQueue(null as never),
+    () => mq.sendMessage(null as never, { payload: 1 }),
+    () => mq.sendBatch('q', null as never),
+    () => mq.createConsumer(null as never),
+    () => mq.receiveMessage('q', 'me', null as never),
+    () => mq.browse('q', { state: 'gone' as never }),
+    () => mq.browse('q', { limit: 0 }),
+    () => mq.deadLetterQueue.list(undefined, { limit: -1 }),
+    () => MessageQueueSystem.open(null as never),
+    () => MessageQueueSystem.open({ storage: 5 as never }),
+  ];
+  for (const call of wrong) await assert.rejects(call(), ValidationError, String(call));
+});
