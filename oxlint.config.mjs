@@ -9,6 +9,7 @@ const pureModules = [
   'node:util',
   'node:zlib',
   '@standard-schema/spec',
+  'croner',
   'zod',
 ];
 
@@ -26,6 +27,16 @@ const arrows = [
     folder: 'drivers/lmdb',
     folders: ['core'],
     modules: [...pureModules, 'lmdb', 'node:fs', 'node:os', 'node:path', 'node:url'],
+  },
+  {
+    folder: 'drivers/postgres',
+    folders: ['core'],
+    modules: [...pureModules, 'node:fs', 'node:path', 'node:url', 'pg'],
+  },
+  {
+    folder: 'drivers/redis',
+    folders: ['core'],
+    modules: [...pureModules, 'ioredis', 'node:fs', 'node:path', 'node:url'],
   },
 ];
 

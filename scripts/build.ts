@@ -1,10 +1,10 @@
 /**
- * `npm run build` in a package: compiles `src` into `dist`, removes from `dist` what no source makes
- * any more, and lets the commands be started. Other processes may read `dist` meanwhile, so the
- * folder is never emptied.
+ * `npm run build` in a package: compiles `src` into `dist`, copies what the compiler leaves (SQL,
+ * Lua), removes from `dist` what no source makes any more, and lets the commands be started. Other
+ * processes may read `dist` meanwhile, so the folder is never emptied.
  */
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { findFiles } from './find-files.ts';
 import { runHere } from './run-command.ts';
 
@@ -14,10 +14,15 @@ if (code !== 0) process.exit(code);
 const sources = findFiles('src');
 const made = new Set(
   sources.flatMap((file) => {
+    if (!file.endsWith('.ts')) return [file];
     const name = file.replace(/\.ts$/, '');
     return [`${name}.js`, `${name}.d.ts`];
   }),
 );
+for (const file of sources.filter((source) => made.has(source))) {
+  mkdirSync(dirname(join('dist', file)), { recursive: true });
+  copyFileSync(join('src', file), join('dist', file));
+}
 for (const file of findFiles('dist')) {
   if (!made.has(file)) rmSync(join('dist', file));
 }
