@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { MessageQueueConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { ConsumerManager } from './core/consumer-manager.ts';
@@ -14,6 +15,11 @@ import { ProducerManager } from './core/producer-manager.ts';
 import { Publisher } from './core/publisher.ts';
 import { QueueManager } from './core/queue-manager.ts';
 import type { PayloadSchema } from './core/queue.ts';
+import { Receiver } from './core/receiver.ts';
+import { Replier } from './core/replier.ts';
+import { Requester } from './core/requester.ts';
+import { ScheduleManager } from './core/schedules/schedule-manager.ts';
+import { Scheduler } from './core/schedules/scheduler.ts';
 import { Settler } from './core/settler.ts';
 import { Sweeper } from './core/sweeper.ts';
 import { Topology } from './core/topology.ts';
@@ -40,6 +46,10 @@ export interface Parts {
   readonly consumers: ConsumerManager;
   readonly deadLetters: DeadLetterQueue;
   readonly idleQueues: IdleQueues;
+  readonly receiver: Receiver;
+  readonly requester: Requester;
+  readonly schedules: ScheduleManager;
+  readonly scheduler: Scheduler;
 }
 
 /** Makes the parts of a system on an opened store. @throws ValidationError */
@@ -55,15 +65,21 @@ export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfi
   const wakeups = new Wakeups(driver.notifier, topology);
   const sweeper = new Sweeper(driver, topology, events, clock);
   const policy = new FailurePolicy(topology, limits, deadLetterQueue, Math.random);
-  const settler = new Settler({ driver, topology, events, policy, sweeper });
-  const base = { driver, clock, limits, topology, events, wakeups, sweeper, settler };
+  const publisher = new Publisher({ driver, topology, events, wakeups, sweeper, clock });
+  const replier = new Replier({ topology, publisher, limits });
+  const settler = new Settler({ driver, clock, topology, events, policy, sweeper, replier });
+  const instance = randomUUID();
+  const base = { instance, driver, clock, limits, topology, events, wakeups, sweeper, settler };
   const queues = new QueueManager(driver, topology, events, now);
   const schemaOf = (name: string): PayloadSchema | undefined => queues.schemaOf(name);
-  const publisher = new Publisher(base);
   const sender = new MessageSender({ ...base, publisher, schemaOf });
   const broker = new MessageBroker({ ...base, publisher, schemaOf });
   const consumers = new ConsumerManager(topology, limits, { ...base, broker });
-  queues.countConsumersWith((name) => consumers.countConsumers(name));
+  const idleQueues = new IdleQueues({ ...base, queues });
+  const requester = new Requester({ ...base, broker, sender, queues });
+  queues.countConsumersWith(
+    (name) => consumers.countConsumers(name) + requester.countConsumers(name),
+  );
   return {
     ...base,
     publisher,
@@ -74,7 +90,11 @@ export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfi
     producers: new ProducerManager(topology, sender, clock),
     consumers,
     deadLetters: new DeadLetterQueue(deadLetterQueue, { ...base, broker, queues }),
-    idleQueues: new IdleQueues({ ...base, queues }),
+    idleQueues,
+    receiver: new Receiver({ ...base, broker, idleQueues }),
+    requester,
+    schedules: new ScheduleManager({ ...base, sender }),
+    scheduler: new Scheduler({ ...base, sender }),
   };
 }
 

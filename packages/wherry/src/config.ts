@@ -1,12 +1,12 @@
 import type { Clock } from './core/clock.ts';
 import type { ConsumerConfig } from './core/consumer-manager.ts';
 import type { Driver } from './core/driver.ts';
-import type { Duration } from './core/duration.ts';
 import type { BindConfig } from './core/exchange-manager.ts';
 import type { Limits } from './core/limits.ts';
 import type { ProducerConfig } from './core/producer-manager.ts';
 import type { QueueConfig } from './core/queue-manager.ts';
 import type { ExchangeConfig } from './core/routing/exchange.ts';
+import type { NamedScheduleConfig } from './core/schedules/definition.ts';
 
 /** What `open` takes. Everything has a default. */
 export interface MessageQueueConfig {
@@ -19,6 +19,8 @@ export interface MessageQueueConfig {
   readonly queues?: readonly QueueConfig[];
   readonly exchanges?: readonly ExchangeConfig[];
   readonly bindings?: readonly BindConfig[];
+  /** Created when they are missing, and made as they are given here when they differ. */
+  readonly schedules?: readonly NamedScheduleConfig[];
   readonly producers?: readonly ProducerConfig<never>[];
   readonly consumers?: readonly ConsumerConfig<never>[];
   readonly deadLetter?: {
@@ -30,39 +32,12 @@ export interface MessageQueueConfig {
   readonly clock?: Clock;
 }
 
-/** How to receive one message, or several. */
-export interface ReceiveOptions {
-  /** How long to wait for the first. Default: not at all. */
-  readonly waitMs?: Duration;
-  /** Default: the queue's. */
-  readonly leaseDuration?: Duration;
-  readonly signal?: AbortSignal;
-}
-
-export interface ConsumeOptions {
-  readonly consumerId?: string;
-  /** Most messages taken at a time. Default 16. */
-  readonly batchSize?: number;
-  readonly leaseDuration?: Duration;
-  readonly pollInterval?: Duration;
-  readonly signal?: AbortSignal;
-}
-
-export const RECEIVE_FIELDS: readonly string[] = ['max', 'waitMs', 'leaseDuration', 'signal'];
-
-export const CONSUME_FIELDS: readonly (keyof ConsumeOptions)[] = [
-  'consumerId',
-  'batchSize',
-  'leaseDuration',
-  'pollInterval',
-  'signal',
-];
-
 export const CONFIG_FIELDS: readonly (keyof MessageQueueConfig)[] = [
   'storage',
   'queues',
   'exchanges',
   'bindings',
+  'schedules',
   'producers',
   'consumers',
   'deadLetter',

@@ -1,5 +1,5 @@
 export { MessageQueueSystem } from './message-queue-system.ts';
-export type { ConsumeOptions, MessageQueueConfig, ReceiveOptions } from './config.ts';
+export type { MessageQueueConfig } from './config.ts';
 export { SystemClock } from './system-clock.ts';
 export * from './core/errors.ts';
 export type { Clock, Timer } from './core/clock.ts';
@@ -7,7 +7,7 @@ export type { BatchHandler, ConsumerStats, MessageHandler } from './core/consume
 export type { Consumer } from './core/consumer.ts';
 export type { ConsumerConfig, ConsumerManager } from './core/consumer-manager.ts';
 export type { DeadLetterQueue, RedriveOptions, RedriveResult } from './core/dead-letter-queue.ts';
-export type { Delivery } from './core/delivery.ts';
+export type { AcknowledgeOptions, Delivery } from './core/delivery.ts';
 export type * from './core/driver.ts';
 export { NEVER } from './core/driver.ts';
 export type { Duration } from './core/duration.ts';
@@ -18,11 +18,15 @@ export { DEFAULT_LIMITS } from './core/limits.ts';
 export type * from './core/message.ts';
 export type { MessageBroker } from './core/message-broker.ts';
 export type {
+  BatchOptions,
   PublishRequest,
   PublishResult,
   SendOptions,
   SendResult,
 } from './core/message-sender.ts';
+export type { CallerTransaction } from './core/transaction.ts';
+export type { CatchUp, NamedScheduleConfig, ScheduleConfig } from './core/schedules/definition.ts';
+export type { Schedule, ScheduleManager } from './core/schedules/schedule-manager.ts';
 export type { Producer } from './core/producer.ts';
 export type { ProducerConfig, ProducerManager } from './core/producer-manager.ts';
 export type { PayloadSchema, Queue, QueueLike } from './core/queue.ts';
@@ -34,6 +38,15 @@ export type {
   QueueSettingsInput,
 } from './core/queue-settings.ts';
 export { DEFAULT_QUEUE_SETTINGS } from './core/queue-settings.ts';
+export { migrate, type MigrateOptions, planMigration } from './migrate.ts';
+export type { PlannedQueue, TransferPlan } from './core/transfer/plan.ts';
+export type {
+  TransferProgress,
+  TransferResult,
+  TransferredQueue,
+} from './core/transfer/transfer.ts';
+export type { RequestOptions } from './core/requester.ts';
+export type { ConsumeOptions, ReceiveOptions } from './core/receiver.ts';
 export type {
   Binding,
   Exchange,

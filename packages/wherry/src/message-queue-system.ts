@@ -1,31 +1,18 @@
 import type { EventEmitter } from 'node:events';
 import { type Parts, assemble } from './assemble.ts';
-import {
-  CONFIG_FIELDS,
-  CONSUME_FIELDS,
-  type ConsumeOptions,
-  type MessageQueueConfig,
-  RECEIVE_FIELDS,
-  type ReceiveOptions,
-} from './config.ts';
-import {
-  type ConsumerConfig,
-  type ConsumerManager,
-  DEFAULT_BATCH_SIZE,
-  DEFAULT_POLL_INTERVAL_MS,
-  POLL_MIN_MS,
-} from './core/consumer-manager.ts';
+import { CONFIG_FIELDS, type MessageQueueConfig } from './config.ts';
+import type { ConsumerConfig, ConsumerManager } from './core/consumer-manager.ts';
 import type { Consumer } from './core/consumer.ts';
 import type { DeadLetterQueue } from './core/dead-letter-queue.ts';
-import type { Delivery } from './core/delivery.ts';
-import { streamDeliveries } from './core/delivery-stream.ts';
+import type { AcknowledgeOptions, Delivery } from './core/delivery.ts';
 import type { Driver } from './core/driver.ts';
 import { type Duration, durationToMs } from './core/duration.ts';
 import type { EventMap } from './core/events.ts';
 import type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
-import { LEASE_MIN_MS, type Limits, checkFields, checkInteger, checkName } from './core/limits.ts';
+import { type Limits, checkFields } from './core/limits.ts';
 import type { MessageBroker } from './core/message-broker.ts';
 import type {
+  BatchOptions,
   MessageSender,
   PublishRequest,
   PublishResult,
@@ -38,8 +25,12 @@ import type { Producer } from './core/producer.ts';
 import type { QueueConfig, QueueInfo, QueueManager } from './core/queue-manager.ts';
 import type { QueueSettingsInput } from './core/queue-settings.ts';
 import { type Queue, type QueueLike, queueNameOf } from './core/queue.ts';
+import type { RequestOptions } from './core/requester.ts';
+import type { ConsumeOptions, ReceiveOptions } from './core/receiver.ts';
 import type { Binding, Exchange, ExchangeConfig } from './core/routing/exchange.ts';
 import type { BindingFilter } from './core/routing/router.ts';
+import type { ScheduleConfig } from './core/schedules/definition.ts';
+import type { Schedule, ScheduleManager } from './core/schedules/schedule-manager.ts';
 import { openStore } from './open-store.ts';
 import { SystemClock } from './system-clock.ts';
 
@@ -59,11 +50,11 @@ export class MessageQueueSystem implements AsyncDisposable {
   readonly exchangeManager: ExchangeManager;
   readonly producerManager: ProducerManager;
   readonly consumerManager: ConsumerManager;
+  readonly scheduleManager: ScheduleManager;
   readonly messageBroker: MessageBroker;
   readonly deadLetterQueue: DeadLetterQueue;
   readonly limits: Limits;
   readonly #parts: Parts;
-  #streams = 0;
   #closed: Promise<void> | null = null;
 
   /** Opens a system on a store. @throws ValidationError, StorageInUseError, StorageError */
@@ -93,13 +84,14 @@ export class MessageQueueSystem implements AsyncDisposable {
     this.exchangeManager = parts.exchanges;
     this.producerManager = parts.producers;
     this.consumerManager = parts.consumers;
+    this.scheduleManager = parts.schedules;
     this.messageBroker = parts.broker;
     this.deadLetterQueue = parts.deadLetters;
     this.limits = parts.limits;
   }
 
   async #initialize(config: MessageQueueConfig): Promise<void> {
-    const { topology, deadLetters, sweeper, settler, idleQueues } = this.#parts;
+    const { topology, deadLetters, sweeper, settler, idleQueues, scheduler } = this.#parts;
     await topology.open();
     await this.queueManager.initialize(config.queues ?? []);
     // Not before: the configuration may say what the system's dead-letter queue is like.
@@ -107,9 +99,11 @@ export class MessageQueueSystem implements AsyncDisposable {
     await sweeper.start(settler);
     for (const exchange of config.exchanges ?? []) await this.createExchange(exchange);
     for (const binding of config.bindings ?? []) await this.bind(binding);
+    await this.scheduleManager.initialize(config.schedules ?? []);
     await this.producerManager.initialize(config.producers ?? []);
     await this.consumerManager.initialize(config.consumers ?? []);
     idleQueues.start();
+    scheduler.start();
   }
 
   /** What happens, as it happens: `mq.events.on('deadLettered', ({ queue, id }) => …)`. */
@@ -183,9 +177,18 @@ export class MessageQueueSystem implements AsyncDisposable {
   sendBatch<Input>(
     queue: QueueLike<unknown, Input>,
     messages: readonly Message<Input>[],
-    options?: SendOptions & { readonly atomic?: boolean },
+    options?: BatchOptions,
   ): Promise<SendResult[]> {
     return this.#parts.sender.sendBatch(queue, messages, options);
+  }
+
+  /** @see Requester.request */
+  request<R = unknown, Input = unknown>(
+    queue: QueueLike<unknown, Input>,
+    message: Message<Input>,
+    options?: RequestOptions<R>,
+  ): Promise<R> {
+    return this.#parts.requester.request(queue, message, options);
   }
 
   /** @see MessageSender.publish */
@@ -226,32 +229,16 @@ export class MessageQueueSystem implements AsyncDisposable {
     consumerId: string,
     options: ReceiveOptions & { readonly max?: number } = {},
   ): Promise<Delivery<T>[] | Delivery<T> | null> {
-    checkFields(options, RECEIVE_FIELDS, 'The receive options');
-    const { max, waitMs, leaseDuration, signal } = options;
-    const { name, settings } = this.getQueue(queueNameOf(queue));
-    const lease = leaseDuration ?? settings.leaseDuration;
-    const take = {
-      consumerId: checkName(consumerId, 'The consumer id'),
-      max: max === undefined ? 1 : checkInteger(max, 'max', 1, this.limits.batchSize),
-      leaseDuration: durationToMs(lease, 'leaseDuration', LEASE_MIN_MS),
-      bound: false,
-      perGroup: 1,
-    };
-    this.#parts.idleQueues.used(name);
-    const deliveries = await this.messageBroker.receive<T>(name, take, {
-      waitMs: durationToMs(waitMs ?? 0, 'waitMs'),
-      pollMs: DEFAULT_POLL_INTERVAL_MS,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return max === undefined ? (deliveries[0] ?? null) : deliveries;
+    const deliveries = await this.#parts.receiver.receive<T>(queue, consumerId, options);
+    return options.max === undefined ? (deliveries[0] ?? null) : deliveries;
   }
 
   /**
-   * Done: the message is gone.
+   * Done: the message is gone; with `tx`, when that transaction commits.
    * @throws LeaseLostError when `consumerId` does not hold it @throws MessageNotFoundError
    */
-  acknowledgeMessage(id: string, consumerId: string): Promise<void> {
-    return this.messageBroker.acknowledgeMessage(id, consumerId);
+  acknowledgeMessage(id: string, consumerId: string, options?: AcknowledgeOptions): Promise<void> {
+    return this.messageBroker.acknowledgeMessage(id, consumerId, options);
   }
 
   /**
@@ -322,6 +309,40 @@ export class MessageQueueSystem implements AsyncDisposable {
     return this.exchangeManager.listBindings(filter);
   }
 
+  /** @see ScheduleManager.upsertSchedule */
+  upsertSchedule<Input = unknown>(name: string, config: ScheduleConfig<Input>): Promise<Schedule> {
+    return this.scheduleManager.upsertSchedule(name, config);
+  }
+
+  /** @throws ScheduleNotFoundError */
+  getSchedule(name: string): Schedule {
+    return this.scheduleManager.getSchedule(name);
+  }
+
+  listSchedules(): Schedule[] {
+    return this.scheduleManager.listSchedules();
+  }
+
+  /** @see ScheduleManager.nextTicks */
+  nextTicks(name: string, count?: number): Promise<Date[]> {
+    return this.scheduleManager.nextTicks(name, count);
+  }
+
+  /** @see ScheduleManager.pauseSchedule */
+  pauseSchedule(name: string): Promise<Schedule> {
+    return this.scheduleManager.pauseSchedule(name);
+  }
+
+  /** @see ScheduleManager.resumeSchedule */
+  resumeSchedule(name: string): Promise<Schedule> {
+    return this.scheduleManager.resumeSchedule(name);
+  }
+
+  /** @see ScheduleManager.removeSchedule */
+  removeSchedule(name: string): Promise<void> {
+    return this.scheduleManager.removeSchedule(name);
+  }
+
   /** @see ProducerManager.createProducer */
   createProducer<Input = unknown>(config: ProducerConfig<Input>): Promise<Producer<Input>> {
     return this.producerManager.createProducer(config);
@@ -337,33 +358,7 @@ export class MessageQueueSystem implements AsyncDisposable {
     queue: QueueLike<T>,
     options: ConsumeOptions = {},
   ): AsyncGenerator<Delivery<T>, void, undefined> {
-    const { name, settings } = this.getQueue(queueNameOf(queue));
-    checkFields(options, CONSUME_FIELDS, 'The consume options');
-    const { signal, leaseDuration, pollInterval, batchSize, consumerId } = options;
-    return streamDeliveries<T>(
-      {
-        queueName: name,
-        consumerId: checkName(consumerId ?? `stream-${++this.#streams}`, 'The consumer id'),
-        batchSize: checkInteger(
-          batchSize ?? DEFAULT_BATCH_SIZE,
-          'batchSize',
-          1,
-          this.limits.batchSize,
-        ),
-        leaseDuration: durationToMs(
-          leaseDuration ?? settings.leaseDuration,
-          'leaseDuration',
-          LEASE_MIN_MS,
-        ),
-        pollInterval: durationToMs(
-          pollInterval ?? DEFAULT_POLL_INTERVAL_MS,
-          'pollInterval',
-          POLL_MIN_MS,
-        ),
-        signal,
-      },
-      this.#parts,
-    );
+    return this.#parts.receiver.consume(queue, options);
   }
 
   /**
@@ -381,10 +376,14 @@ export class MessageQueueSystem implements AsyncDisposable {
   }
 
   async #close(deadline: number): Promise<void> {
-    const { idleQueues, publisher, sweeper, settler, wakeups, topology, driver } = this.#parts;
+    const { idleQueues, scheduler, publisher, sweeper } = this.#parts;
+    const { requester, settler, wakeups, topology, driver } = this.#parts;
     idleQueues.close();
+    await scheduler.close();
     this.messageBroker.close();
     await this.consumerManager.close(deadline);
+    // Not before: a handler that runs may wait for a reply.
+    await requester.close();
     await publisher.close();
     await sweeper.close();
     await settler.idle();

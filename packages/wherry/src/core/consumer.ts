@@ -1,12 +1,14 @@
 import type { Clock, Timer } from './clock.ts';
 import { Delivery } from './delivery.ts';
 import type { Driver } from './driver.ts';
-import { ClosedError, LeaseLostError, RejectError, RetryError, TimeoutError } from './errors.ts';
+import { ClosedError, TimeoutError } from './errors.ts';
 import type { Events } from './events.ts';
 import type { Failure } from './failure-policy.ts';
+import { HandlerOutcomes, failureOf } from './handler-outcomes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { MessageBroker } from './message-broker.ts';
-import type { Done, Settler } from './settler.ts';
+import { asksForReply } from './replier.ts';
+import type { Settler } from './settler.ts';
 import type { Wakeups } from './wakeups.ts';
 
 /** Handles one message: returning acknowledges it, throwing retries it. */
@@ -73,6 +75,7 @@ export class Consumer<T = unknown> {
   readonly #settings: ConsumerSettings<T>;
   readonly #parts: ConsumerParts;
   readonly #keeper: LeaseKeeper;
+  readonly #outcomes: HandlerOutcomes;
   /** Most messages held at a time, waiting and running. */
   readonly #capacity: number;
   #state: State = 'idle';
@@ -81,8 +84,6 @@ export class Consumer<T = unknown> {
   /** Handlers running, and the messages they have. */
   #runs = 0;
   #running = 0;
-  #handled = 0;
-  #failed = 0;
   #fetching: Promise<void> | null = null;
   #wakened = false;
   #poll: Timer | null = null;
@@ -102,6 +103,7 @@ export class Consumer<T = unknown> {
     this.#capacity = capacityOf(settings);
     const report = (error: unknown): void => this.#report(error);
     this.#keeper = new LeaseKeeper(parts.driver, parts.clock, settings.leaseDuration, report);
+    this.#outcomes = new HandlerOutcomes(parts.settler, this.#keeper, report);
   }
 
   get running(): boolean {
@@ -114,8 +116,8 @@ export class Consumer<T = unknown> {
 
   get stats(): ConsumerStats {
     return {
-      handled: this.#handled,
-      failed: this.#failed,
+      handled: this.#outcomes.handled,
+      failed: this.#outcomes.failed,
       running: this.#running,
       buffered: this.#buffer.length - this.#next,
     };
@@ -173,11 +175,9 @@ export class Consumer<T = unknown> {
 
   /** The deadline has passed: handlers are told, and their messages go to others. */
   #abandon(): void {
-    const reason = new ClosedError(`Consumer '${this.id}'`);
+    const error = new ClosedError(`Consumer '${this.id}'`);
     for (const delivery of this.#keeper.held) {
-      if (delivery.settled) continue;
-      delivery.abort(reason);
-      this.#fail(delivery, { kind: 'failed', error: reason, delay: 0 });
+      this.#outcomes.abandon(delivery, { kind: 'failed', error, delay: 0 });
     }
     this.#whenIdle?.();
   }
@@ -205,7 +205,7 @@ export class Consumer<T = unknown> {
     this.#wakened = false;
     let wait = pollInterval;
     try {
-      const taken = await this.#parts.broker.take<T>(queueName, {
+      const { deliveries, retryIn } = await this.#parts.broker.take<T>(queueName, {
         consumerId: id,
         max,
         leaseDuration,
@@ -213,10 +213,11 @@ export class Consumer<T = unknown> {
         perGroup: handle.per === 'batch' ? max : 1,
       });
       this.#errorDelay = 0;
-      if (taken.length > 0) {
-        this.#accept(taken);
+      if (deliveries.length > 0) {
+        this.#accept(deliveries);
         return;
       }
+      wait = Math.min(wait, retryIn ?? Infinity);
     } catch (error) {
       this.#report(error);
       this.#errorDelay = Math.min(ERROR_DELAY_MAX_MS, this.#errorDelay * 2 || ERROR_DELAY_MS);
@@ -260,11 +261,15 @@ export class Consumer<T = unknown> {
     }
   }
 
-  /** No handler starts past the TTL (G9), however long the message waited here for its turn. */
+  /**
+   * No handler starts past the TTL (G9), or on what somebody else may have by now (G3), however
+   * long the message waited here for its turn.
+   */
   #isFresh(delivery: Delivery<T>): boolean {
-    if (delivery.staleAt === Infinity || this.#parts.clock.now() < delivery.staleAt) return true;
-    delivery.settled = true;
-    this.#parts.settler.settleFailure(delivery, { kind: 'expired' }, false, this.#settled);
+    const now = this.#parts.clock.now();
+    if (now < delivery.staleAt && now < delivery.heldUntil) return true;
+    if (now < delivery.heldUntil) this.#outcomes.expire(delivery);
+    else this.#outcomes.giveBack(delivery);
     return false;
   }
 
@@ -301,9 +306,10 @@ export class Consumer<T = unknown> {
 
   #handle(work: Work<T>): unknown {
     const { handle } = this.#settings;
-    return handle.per === 'message'
-      ? handle.handler(work as Delivery<T>)
-      : handle.handler(work as Delivery<T>[]);
+    if (handle.per === 'batch') return handle.handler(work as Delivery<T>[]);
+    const delivery = work as Delivery<T>;
+    const result = handle.handler(delivery);
+    return asksForReply(delivery.stored) ? this.#outcomes.answer(delivery, result) : result;
   }
 
   #endedLater(work: Work<T>, timer: Timer | null, failure: Failure | null): void {
@@ -315,36 +321,10 @@ export class Consumer<T = unknown> {
     timer?.cancel();
     this.#runs--;
     this.#running -= sizeOf(work);
-    if (work instanceof Delivery) this.#settle(work, failure);
-    else for (const delivery of work) this.#settle(delivery, failure);
+    if (work instanceof Delivery) this.#outcomes.conclude(work, failure);
+    else for (const delivery of work) this.#outcomes.conclude(delivery, failure);
     if (this.#runs === 0) this.#whenIdle?.();
   }
-
-  #settle(delivery: Delivery<T>, failure: Failure | null): void {
-    if (delivery.settled) this.#keeper.delete(delivery);
-    else if (failure === null) this.#acknowledge(delivery);
-    else this.#fail(delivery, failure);
-  }
-
-  #acknowledge(delivery: Delivery<T>): void {
-    this.#handled++;
-    delivery.settled = true;
-    this.#parts.settler.settle(delivery, this.#settled);
-  }
-
-  #fail(delivery: Delivery, failure: Failure): void {
-    if (delivery.settled) return;
-    this.#failed++;
-    delivery.settled = true;
-    this.#parts.settler.settleFailure(delivery, failure, true, this.#settled);
-  }
-
-  /** One for all messages: a closure for each would be an allocation for each. */
-  readonly #settled: Done = (held, error) => {
-    this.#keeper.delete(held as Delivery);
-    // That a lease was lost is told by its own event.
-    if (error !== null && !(error instanceof LeaseLostError)) this.#report(error);
-  };
 
   #startTimeout(work: Work<T>): Timer | null {
     const { handlerTimeout } = this.#settings;
@@ -354,8 +334,7 @@ export class Consumer<T = unknown> {
       // The handler goes on running, if it does not heed the signal, but its message is not its own
       // any more, and its place is taken only when it ends: concurrency stays what was asked for.
       for (const delivery of work instanceof Delivery ? [work] : work) {
-        delivery.abort(error);
-        this.#fail(delivery, { kind: 'failed', error });
+        this.#outcomes.abandon(delivery, { kind: 'failed', error });
       }
     }, handlerTimeout);
   }
@@ -364,10 +343,7 @@ export class Consumer<T = unknown> {
     const waiting = this.#buffer.slice(this.#next);
     this.#buffer = [];
     this.#next = 0;
-    for (const delivery of waiting) {
-      delivery.settled = true;
-      this.#parts.settler.giveBack(delivery, 'unstarted', this.#settled);
-    }
+    for (const delivery of waiting) this.#outcomes.giveBack(delivery);
   }
 
   #report(error: unknown): void {
@@ -388,10 +364,4 @@ export function capacityOf(settings: {
 
 function sizeOf(work: Work<unknown>): number {
   return work instanceof Delivery ? 1 : work.length;
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof RejectError) return { kind: 'rejected', error };
-  if (error instanceof RetryError) return { kind: 'failed', error, delay: error.delay };
-  return { kind: 'failed', error };
 }

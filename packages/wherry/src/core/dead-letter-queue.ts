@@ -137,7 +137,7 @@ export class DeadLetterQueue {
     const { driver, topology, events, sweeper } = this.#parts;
     if (page.length === 0) return 0;
     const from = topology.ref(options.from ?? this.queueName);
-    const leased = await driver.take({
+    const { messages: leased } = await driver.take({
       queue: from,
       consumerId: REDRIVER,
       max: page.length,
@@ -162,6 +162,7 @@ export class DeadLetterQueue {
       if (outcome.status === 'moved') {
         moved++;
         tellEvicted(events, outcome.evicted);
+        sweeper.expectMoved(targets[0]!);
         const queue = targets[0]!.name;
         events.count(queue, 'enqueued');
         if (events.listens('enqueued')) events.emit('enqueued', { queue, id: receipt.id });

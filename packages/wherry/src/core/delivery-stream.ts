@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Delivery } from './delivery.ts';
 import type { Driver } from './driver.ts';
-import { ClosedError } from './errors.ts';
+import { ClosedError, LeaseLostError } from './errors.ts';
 import type { Events } from './events.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { MessageBroker } from './message-broker.ts';
@@ -51,8 +51,8 @@ export async function* streamDeliveries<T>(
       for (const delivery of waiting) keeper.add(delivery);
       while (waiting.length > 0 && !isAborted(signal)) {
         const delivery = waiting.shift() as Delivery<T>;
-        if (parts.clock.now() >= delivery.staleAt) {
-          expire(delivery, parts.settler, report);
+        if (!isFresh(delivery, parts, report)) {
+          keeper.delete(delivery);
           continue;
         }
         begun.add(delivery);
@@ -65,23 +65,39 @@ export async function* streamDeliveries<T>(
     const ended = error instanceof ClosedError || (isAborted(signal) && error === signal?.reason);
     if (!ended) throw error;
   } finally {
+    forgetSettled(begun, keeper);
     keeper.close();
     await giveBack(waiting, 'unstarted', parts.settler, report);
     await giveBack([...begun], 'retry', parts.settler, report);
   }
 }
 
-/** Its time to live passed while it waited for the loop (G9). */
-function expire(delivery: Delivery, settler: Settler, report: (error: unknown) => void): void {
+/** Whether neither its time to live (G9) nor its lease (G3) has ended while it waited for the loop. */
+function isFresh(
+  delivery: Delivery,
+  { clock, settler }: StreamParts,
+  report: (error: unknown) => void,
+): boolean {
+  const now = clock.now();
+  if (now < delivery.staleAt && now < delivery.heldUntil) return true;
   delivery.settled = true;
-  settler.settleFailure(delivery, { kind: 'expired' }, false, (_held, error) => {
-    if (error !== null) report(error);
-  });
+  const done = reportTo(report);
+  if (now >= delivery.heldUntil) settler.giveBack(delivery, 'unstarted', done);
+  else settler.settleFailure(delivery, { kind: 'expired' }, false, done);
+  return false;
 }
 
+/** That a lease was lost is told by its own event. */
+function reportTo(report: (error: unknown) => void): Done {
+  return (_held, error) => {
+    if (error !== null && !(error instanceof LeaseLostError)) report(error);
+  };
+}
+
+/** What was acknowledged in a transaction is its: when it rolls back, the lease runs out. */
 function forgetSettled(begun: Set<Delivery>, keeper: LeaseKeeper): void {
   for (const delivery of begun) {
-    if (!delivery.settled) continue;
+    if (!delivery.settled && !delivery.inTransaction) continue;
     begun.delete(delivery);
     keeper.delete(delivery);
   }
@@ -93,9 +109,7 @@ async function giveBack(
   settler: Settler,
   report: (error: unknown) => void,
 ): Promise<void> {
-  const done: Done = (_held, error) => {
-    if (error !== null) report(error);
-  };
+  const done = reportTo(report);
   for (const delivery of deliveries) {
     if (delivery.settled) continue;
     delivery.settled = true;

@@ -2,11 +2,22 @@ import type { LeasedMessage, QueueRef, Receipt, StoredMessage } from './driver.t
 import type { Duration } from './duration.ts';
 import type { Death, Envelope, Lease, Message, NewDeath } from './message.ts';
 import type { Failure } from './failure-policy.ts';
+import type { CallerTransaction } from './transaction.ts';
+
+/** How to acknowledge. */
+export interface AcknowledgeOptions {
+  /**
+   * The caller's own transaction in the store's database: the message is gone when it commits, and
+   * still held if it rolls back.
+   */
+  readonly tx?: CallerTransaction;
+}
 
 /** What a delivery needs to be settled with. */
 export interface Settling {
-  acknowledge(delivery: Delivery): Promise<void>;
+  acknowledge(delivery: Delivery, options: AcknowledgeOptions): Promise<void>;
   fail(delivery: Delivery, failure: Failure): Promise<void>;
+  reply(delivery: Delivery, payload: unknown): Promise<void>;
   extend(delivery: Delivery, leaseDuration: Duration): Promise<void>;
 }
 
@@ -22,8 +33,14 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
   readonly stored: LeasedMessage;
   /** @internal From when on, by this process's clock, no handler may begin with it (G9). */
   readonly staleAt: number;
+  /** @internal Until when, by this process's clock, the lease is known to be held. */
+  heldUntil: number;
   /** @internal Whether a settlement was asked for: a second one is not. */
   settled = false;
+  /** @internal It was acknowledged in a transaction of the caller, which decides what becomes of it. */
+  inTransaction = false;
+  /** @internal It was answered. */
+  replied = false;
   readonly #settling: Settling;
   #abort: AbortController | null = null;
 
@@ -33,12 +50,14 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
     stored: LeasedMessage,
     payload: T,
     staleAt: number,
+    heldUntil: number,
     settling: Settling,
   ) {
     this.message = messageOf(stored, payload);
     this.queue = queue;
     this.stored = stored;
     this.staleAt = staleAt;
+    this.heldUntil = heldUntil;
     this.#settling = settling;
   }
 
@@ -124,9 +143,15 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
     return envelopeOf(this.stored, this.payload);
   }
 
-  /** Done: the message is gone. @throws LeaseLostError */
-  acknowledge(): Promise<void> {
-    return this.#settling.acknowledge(this);
+  /**
+   * Done: the message is gone.
+   * @param options.tx acknowledges within this transaction. If it then rolls back, let the handler
+   *   throw: the message is tried again.
+   * @throws LeaseLostError; with `tx`: roll back, somebody else may have the message
+   * @throws UnsupportedError when the store can join no transaction
+   */
+  acknowledge(options: AcknowledgeOptions = {}): Promise<void> {
+    return this.#settling.acknowledge(this, options);
   }
 
   /**
@@ -146,6 +171,16 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
   /** Straight to the dead letters, whatever retries are left. @throws LeaseLostError */
   deadLetter(reason?: unknown): Promise<void> {
     return this.#settling.fail(this, { kind: 'rejected', error: reason });
+  }
+
+  /**
+   * Answers a request (a message with `replyTo` and `correlationId`): once, and before it is
+   * settled, so that a crash in between leads to a second answer rather than none.
+   * @throws ValidationError when the message asks for no reply, or has been answered
+   * @throws SerializationError, QueueFullError, StorageError
+   */
+  reply(payload: unknown): Promise<void> {
+    return this.#settling.reply(this, payload);
   }
 
   /** The lease ends `leaseDuration` from now. @throws LeaseLostError */

@@ -10,33 +10,17 @@
  * How to add a driver: ARCHITECTURE.md. What it must hold: `wherry/testing` runs the suite.
  */
 import type { Death, Headers, Lease, MessageState, NewDeath } from './message.ts';
+import type { QueueRef } from './queue-ref.ts';
+import type { Notifier, TopologyStore } from './topology-store.ts';
+
+export type { QueueRef, RateLimit } from './queue-ref.ts';
+export type { Notifier, TopologyChange, TopologyEntry, TopologyStore } from './topology-store.ts';
 
 /**
  * The `availableAt` of what never becomes available by itself: the year 10000, beyond every moment
  * a caller can name, and small enough for six bytes.
  */
 export const NEVER = 253_402_300_800_000;
-
-/** A queue as a driver sees it: an identity, and the numbers to enforce. */
-export interface QueueRef {
-  readonly name: string;
-  /** The incarnation: unique in the store and never reused, so a queue re-made under a name differs. */
-  readonly number: number;
-  /** Most messages stored, in all states; `Infinity` for none. */
-  readonly maxSize: number;
-  /** Most bytes stored (payload, headers and properties), in all states; `Infinity` for none. */
-  readonly maxBytes: number;
-  /** What `publish` does at the bound. (`block` is core's: it sees 'full' and waits.) */
-  readonly overflow: 'reject' | 'drop-oldest';
-  /** Where `drop-oldest` moves what it drops; `null`: it is gone. */
-  readonly evictTo: QueueRef | null;
-  /** Milliseconds a message lives here at most, from first availability on (a move into it included). */
-  readonly messageTtl: number | null;
-  /** Milliseconds for which a deduplicationId is remembered; 0: never. */
-  readonly deduplicationWindow: number;
-  /** `false`: held in memory only. */
-  readonly durable: boolean;
-}
 
 /** How `body` came to be, so that it can be given back as it was. */
 export type PayloadEncoding = 'json' | 'text' | 'bytes';
@@ -53,7 +37,10 @@ export interface MessageProperties {
 
 /** A message that is not stored yet. */
 export interface NewMessage {
-  /** An id that was given out before: storing it a second time is a duplicate. */
+  /**
+   * An id that was given out before: storing it a second time in the same queue is a duplicate. (A
+   * store may look into all its queues.)
+   */
   readonly id?: string | undefined;
   readonly encoding: PayloadEncoding;
   /** Text for 'json' and 'text', bytes for 'bytes'. */
@@ -70,6 +57,20 @@ export interface NewMessage {
   readonly ttl: number | null;
   readonly groupId: string | null;
   readonly deduplicationId: string | null;
+  /** Milliseconds for which `deduplicationId` is remembered, instead of the queue's window. */
+  readonly deduplicationWindow?: number | undefined;
+  /**
+   * `deduplicationId` names what is replaced instead of what is kept: while a message with the same
+   * id and `keepLast` waits (ready or scheduled, not parked), this one takes its place: content,
+   * delay and TTL are this one's, the counts and deaths start again; id, sequence and priority stay.
+   * Once leased it is not replaced. Core gives it no group. These ids and the others never meet.
+   */
+  readonly keepLast?: boolean | undefined;
+  /**
+   * Stored only if `value` is greater than the last one stored in the queue under `key`; else a
+   * duplicate, with an empty id if the store does not know the first's. Never forgotten while the queue lives.
+   */
+  readonly fence?: { readonly key: string; readonly value: number } | undefined;
   /** Of a message that comes from another store: its death record. */
   readonly deaths?: readonly Death[];
 }
@@ -121,8 +122,11 @@ export interface PublishItem {
 
 export type PublishOutcome =
   | {
-      /** 'duplicate': every target had it already; `id` is the first one's. */
-      readonly status: 'stored' | 'duplicate';
+      /**
+       * 'duplicate': every target had it already; `id` is the first one's. 'replaced' (`keepLast`):
+       * no target stored a new one, and at least one has it in the place of another, whose id it has.
+       */
+      readonly status: 'stored' | 'replaced' | 'duplicate';
       readonly id: string;
       /** The ids in order of `targets`, when there are several. */
       readonly ids?: readonly string[];
@@ -148,13 +152,26 @@ export interface TakeRequest {
   readonly leaseDuration: number;
   /**
    * The holder lives and dies with this driver instance: when the store is opened again after a
-   * crash, such a lease has ended, whatever its time. Otherwise it goes on until its time.
+   * crash, such a lease has ended, whatever its time. Otherwise it goes on until its time, as every
+   * lease does in a store that several processes have open.
    */
   readonly bound: boolean;
-  /** Most messages of one group in this batch (they have one holder then). */
+  /**
+   * Most messages of one group in this batch (they have one holder then). Heeded where
+   * `groupMaxInFlight` is 1.
+   */
   readonly perGroup: number;
   /** Lease just these, in any order, from ready or scheduled; due or not, parked or not. */
   readonly ids?: readonly string[];
+}
+
+export interface TakeResult {
+  readonly messages: readonly LeasedMessage[];
+  /**
+   * Milliseconds until a rate limit that held something back lets the next one go; null: none did.
+   * What a limit in flight holds back is told by the notifier, once a lease ends.
+   */
+  readonly retryIn: number | null;
 }
 
 export interface ReleaseItem {
@@ -230,6 +247,11 @@ export interface QueueCounts {
   readonly bytes: number;
   /** When the longest-waiting ready message was stored; null when none is ready. */
   readonly oldestTimestamp: number | null;
+  /**
+   * Messages that came to the queue since it was made, sent or moved, by all processes: rates are
+   * made of it. Left out where the store does not count them.
+   */
+  readonly arrived?: number;
 }
 
 /** Indexes into the call's array of those whose lease was not the present one. Mostly empty. */
@@ -239,10 +261,40 @@ export type LostIndexes = readonly number[];
 export interface Capabilities {
   /** What survives when a call has resolved: nothing, a process kill, or a power cut too. */
   readonly durability: 'none' | 'process' | 'power';
+  /** Several processes may have it open at once. */
+  readonly shared: boolean;
   /** `true`, or why a publish to several queues cannot be all or none. */
   readonly atomicFanOut: true | string;
   /** `true`, or why a batch cannot be all or none. */
   readonly atomicBatch: true | string;
+  /** `true`, or why a caller's own transaction cannot carry a publish or a settle. */
+  readonly transactions: true | string;
+  /** `true`, or why a queue cannot be spread over several places. */
+  readonly partitions: true | string;
+}
+
+/**
+ * A transaction that the caller has begun, in the same database as the store: what is done in it
+ * happens when it commits, and never if it rolls back.
+ */
+export interface Transaction {
+  /** Runs one statement. @returns its rows, as `rows` or as the array itself */
+  query(
+    text: string,
+    values: unknown[],
+  ): Promise<{ readonly rows: unknown[] } | readonly unknown[]>;
+}
+
+export interface PublishOptions {
+  /** All items or none: if one is refused, the others answer as it does. */
+  readonly atomic?: boolean;
+  /** Where `supports.transactions`. Nothing is retried: a failure is the caller's to roll back. */
+  readonly transaction?: Transaction | undefined;
+}
+
+export interface SettleOptions {
+  /** Where `supports.transactions`: gone when it commits, still leased if it rolls back. */
+  readonly transaction?: Transaction | undefined;
 }
 
 /** A store. Each method names the guarantee it holds. */
@@ -253,6 +305,9 @@ export interface Driver {
   readonly topology: TopologyStore;
   readonly notifier: Notifier;
 
+  /** The store's clock (G14). @returns milliseconds since 1970 */
+  now(): Promise<number>;
+
   /** Opens the store; leases of bound holders from before have ended. @throws StorageInUseError */
   open(): Promise<void>;
   /** Finishes what was begun, then lets go of the store. Idempotent. */
@@ -261,21 +316,21 @@ export interface Driver {
   /**
    * new -> ready or scheduled. Resolved means durable (G1), within the bounds (G8), stored once
    * per deduplicationId and window (G12), answered per item (G13).
-   * @param options.atomic all items or none: if one is refused, the others answer as it does
    */
   publish(
     items: readonly PublishItem[],
-    options?: { readonly atomic?: boolean },
+    options?: PublishOptions,
   ): Promise<readonly PublishOutcome[]>;
 
   /**
    * ready -> leased, highest priority first, then by sequence (G5); nothing past its TTL (G9), of
-   * a group only what may be held (G11), a suspect only alone (G6). Promotes what is due.
+   * a group only what may be held (G11), a suspect only alone (G6), no more and no faster than the
+   * queue's limits allow. Promotes what is due.
    */
-  take(request: TakeRequest): Promise<readonly LeasedMessage[]>;
+  take(request: TakeRequest): Promise<TakeResult>;
 
   /** leased -> gone. */
-  settle(receipts: readonly Receipt[]): Promise<LostIndexes>;
+  settle(receipts: readonly Receipt[], options?: SettleOptions): Promise<LostIndexes>;
 
   /** leased -> ready or scheduled, never refused for want of room (G8). */
   release(items: readonly ReleaseItem[]): Promise<LostIndexes>;
@@ -317,42 +372,4 @@ export interface Driver {
     queue: QueueRef,
     options: { readonly onlyIfEmpty: boolean },
   ): Promise<{ readonly deleted: boolean; readonly messages: number }>;
-}
-
-/** Queues, exchanges, bindings, schedules, users: small documents by kind and name. */
-export interface TopologyEntry {
-  readonly kind: string;
-  readonly name: string;
-  /** Unique in the store, given at creation. */
-  readonly number: number;
-  /** 1 at creation, one more with each change. */
-  readonly version: number;
-  readonly value: unknown;
-}
-
-export interface TopologyStore {
-  load(): Promise<readonly TopologyEntry[]>;
-  /**
-   * Compare and set.
-   * @param expectedVersion 0 to create
-   * @returns the stored entry, or null when the version was another
-   */
-  put(
-    entry: { readonly kind: string; readonly name: string; readonly value: unknown },
-    expectedVersion: number,
-  ): Promise<TopologyEntry | null>;
-  /** @returns whether it was removed: false when the version was another */
-  remove(kind: string, name: string, expectedVersion: number): Promise<boolean>;
-  /** Calls back after each change, those of other processes included. @returns how to stop */
-  watch(listener: (change: TopologyChange) => void): () => void;
-}
-
-export type TopologyChange =
-  | { readonly type: 'put'; readonly entry: TopologyEntry }
-  | { readonly type: 'removed'; readonly kind: string; readonly name: string };
-
-/** Wake-ups. A hint, never a promise: polling is the floor. */
-export interface Notifier {
-  /** 'ready': something can be taken; 'room': something left. @returns how to stop */
-  subscribe(listener: (queueNumber: number, what: 'ready' | 'room') => void): () => void;
 }

@@ -4,20 +4,22 @@ import type {
   Capabilities,
   Driver,
   ExtendItem,
-  LeasedMessage,
   LostIndexes,
   MoveItem,
   MoveOutcome,
   Notifier,
   PublishItem,
+  PublishOptions,
   PublishOutcome,
   QueueCounts,
   QueueRef,
   Receipt,
   ReleaseItem,
+  SettleOptions,
   StoredMessage,
   SweepResult,
   TakeRequest,
+  TakeResult,
   TopologyStore,
 } from './driver.ts';
 import type { Clock } from './clock.ts';
@@ -48,7 +50,15 @@ export class DurabilitySplit implements Driver {
         const stops = [durable, volatile].map((driver) => driver.notifier.subscribe(listener));
         return () => stops.forEach((stop) => stop());
       },
+      follow(queueNumber) {
+        const stops = [durable, volatile].map((driver) => driver.notifier.follow?.(queueNumber));
+        return () => stops.forEach((stop) => stop?.());
+      },
     };
+  }
+
+  now(): Promise<number> {
+    return this.#durable.now();
   }
 
   async open(): Promise<void> {
@@ -63,7 +73,7 @@ export class DurabilitySplit implements Driver {
 
   async publish(
     items: readonly PublishItem[],
-    options?: { readonly atomic?: boolean },
+    options?: PublishOptions,
   ): Promise<readonly PublishOutcome[]> {
     const isVolatile = ({ targets }: PublishItem): boolean => targets.every(volatileRef);
     const isDurable = ({ targets }: PublishItem): boolean => !targets.some(volatileRef);
@@ -77,12 +87,12 @@ export class DurabilitySplit implements Driver {
     ]);
   }
 
-  take(request: TakeRequest): Promise<readonly LeasedMessage[]> {
+  take(request: TakeRequest): Promise<TakeResult> {
     return this.#of(request.queue).take(request);
   }
 
-  settle(receipts: readonly Receipt[]): Promise<LostIndexes> {
-    return this.#split(receipts, queueOfReceipt, (driver, part) => driver.settle(part));
+  settle(receipts: readonly Receipt[], options?: SettleOptions): Promise<LostIndexes> {
+    return this.#split(receipts, queueOfReceipt, (driver, part) => driver.settle(part, options));
   }
 
   release(items: readonly ReleaseItem[]): Promise<LostIndexes> {
@@ -179,9 +189,10 @@ export class DurabilitySplit implements Driver {
         : [early.targets, firstIds];
       return ofQueues[queues.indexOf(target)]!;
     });
-    const both = first.status === 'duplicate' && second.status === 'duplicate';
+    const statuses = new Set([first.status, second.status]);
+    const status = ORDER_OF_STATUS.find((one) => statuses.has(one))!;
     const evicted = [...(first.evicted ?? []), ...(second.evicted ?? [])];
-    return { status: both ? 'duplicate' : 'stored', id: ids[0]!, ids, evicted };
+    return { status, id: ids[0]!, ids, evicted };
   }
 
   /** Whether a volatile queue would refuse a message of this size now. */
@@ -233,6 +244,9 @@ export class DurabilitySplit implements Driver {
     return lost;
   }
 }
+
+/** What a publish to both stores came to is the first of these that one of them says. */
+const ORDER_OF_STATUS = ['stored', 'replaced', 'duplicate'] as const;
 
 function volatileRef(queue: QueueRef): boolean {
   return !queue.durable;

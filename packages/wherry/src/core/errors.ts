@@ -87,6 +87,16 @@ export class ExchangeNotFoundError extends MessageQueueError {
   }
 }
 
+/** No schedule of this name. */
+export class ScheduleNotFoundError extends MessageQueueError {
+  constructor(name: string) {
+    super(
+      'SCHEDULE_NOT_FOUND',
+      `Schedule '${name}' does not exist. Create it with upsertSchedule('${name}', …).`,
+    );
+  }
+}
+
 /** No producer with this id was created in this process. */
 export class ProducerNotFoundError extends MessageQueueError {
   constructor(id: string) {
@@ -163,6 +173,16 @@ export class StorageVersionError extends StorageError {
   }
 }
 
+/** Another migration is moving this queue's messages. Nothing was changed. */
+export class TransferRunningError extends MessageQueueError {
+  constructor(queueName: string) {
+    super(
+      'TRANSFER_RUNNING',
+      `Another migration is moving the messages of queue '${queueName}'. Wait for its end, or end it.`,
+    );
+  }
+}
+
 /** The payload cannot be stored without being changed (a cycle, a function, a Date, a bigint …). */
 export class SerializationError extends MessageQueueError {
   constructor(message: string, details?: ErrorDetails) {
@@ -195,6 +215,22 @@ export class ClosedError extends MessageQueueError {
 export class TimeoutError extends MessageQueueError {
   constructor(what: string, ms: number) {
     super('TIMEOUT', `${what} took longer than ${ms} ms.`);
+  }
+}
+
+/** A request became a dead letter: nobody will reply to it. */
+export class RequestFailedError extends MessageQueueError {
+  /** Why it is one, where that is known: 'rejected', 'max-retries', 'expired', … */
+  readonly reason: string | null;
+
+  constructor(
+    queueName: string,
+    details: { readonly error: string; readonly reason: string | null },
+  ) {
+    const { error, reason } = details;
+    const why = reason === null || reason === error ? error : `${reason}: ${error}`;
+    super('REQUEST_FAILED', `The request to queue '${queueName}' has failed (${why}).`);
+    this.reason = reason;
   }
 }
 

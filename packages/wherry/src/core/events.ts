@@ -30,6 +30,8 @@ export interface EventMap {
   parked: QueueEvent & { readonly waitingFor: string | null; readonly reason: DeathReason };
   /** Its time to live passed. A `deadLettered` follows where the queue names a dead-letter queue. */
   expired: QueueEvent;
+  /** Took the place of one that waited (deduplication mode 'keep-last'); the id is that one's. */
+  replaced: QueueEvent;
   /** Put out by `drop-oldest`. */
   dropped: QueueEvent & { readonly movedTo: string | null };
   /**
@@ -45,6 +47,17 @@ export interface EventMap {
     readonly queue: string;
     readonly consumerId: string;
     readonly error: unknown;
+  };
+  /**
+   * The tick of a schedule (milliseconds since 1970) could not be sent. It is tried again, unless it
+   * was `givenUp`. Without a schedule or a tick, the store failed. While nobody listens, the first of
+   * each kind becomes a process warning.
+   */
+  scheduleError: {
+    readonly schedule: string | null;
+    readonly tick: number | null;
+    readonly error: unknown;
+    readonly givenUp: boolean;
   };
 }
 
@@ -116,8 +129,8 @@ export class Events {
 
   /** Tells the listeners. One that throws harms neither the queue nor the other listeners' turn. */
   emit<Name extends EventName>(name: Name, event: EventMap[Name]): void {
-    if (name === 'consumerError' && !this.listens(name)) {
-      this.#warn(event as EventMap['consumerError']);
+    if ((name === 'consumerError' || name === 'scheduleError') && !this.listens(name)) {
+      this.#warn(name, event as EventMap['consumerError' | 'scheduleError']);
       return;
     }
     try {
@@ -129,14 +142,18 @@ export class Events {
     }
   }
 
-  #warn({ queue, consumerId, error }: EventMap['consumerError']): void {
-    const message = error instanceof Error ? error.message : String(error);
-    const key = `${queue}/${consumerId}/${message}`;
-    if (this.#warned.has(key) || this.#warned.size >= WARNINGS_MAX) return;
-    this.#warned.add(key);
-    process.emitWarning(`Queue '${queue}', consumer '${consumerId}': ${message}`, {
+  #warn(name: EventName, event: EventMap['consumerError'] | EventMap['scheduleError']): void {
+    const { error } = event;
+    const where =
+      'schedule' in event
+        ? `Schedule '${event.schedule ?? ''}'`
+        : `Queue '${event.queue}', consumer '${event.consumerId}'`;
+    const warning = `${where}: ${error instanceof Error ? error.message : String(error)}`;
+    if (this.#warned.has(warning) || this.#warned.size >= WARNINGS_MAX) return;
+    this.#warned.add(warning);
+    process.emitWarning(warning, {
       type: 'WherryWarning',
-      detail: "Listen to the 'consumerError' event to handle this.",
+      detail: `Listen to the '${name}' event to handle this.`,
     });
   }
 

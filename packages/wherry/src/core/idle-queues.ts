@@ -1,11 +1,20 @@
 import type { Clock, Timer } from './clock.ts';
+import type { Driver } from './driver.ts';
 import { QueueNotFoundError } from './errors.ts';
 import type { Events } from './events.ts';
 import type { QueueManager } from './queue-manager.ts';
 import type { Queue } from './queue.ts';
 import type { Topology } from './topology.ts';
 
+/** In the topology: a process says that it used the queue of this name. */
+const USE = 'queue-use';
+/** In a shared store a use is told this often within the time that a queue may be idle. */
+const MARKS = 4;
+/** What is told takes its time: in a shared store no queue goes sooner. */
+const SHARED_IDLE_MIN_MS = 1_000;
+
 export interface IdleQueuesParts {
+  readonly driver: Driver;
   readonly topology: Topology;
   readonly queues: QueueManager;
   readonly events: Events;
@@ -17,9 +26,14 @@ interface Use {
   /** Sum of the queue's counters: it changes with every use but an empty receive. */
   counted: number;
   at: number;
+  /** The use that the other processes were told of last. */
+  markedAt: number;
 }
 
-/** Deletes queues with `expiresAfterIdle` that nobody has used, sent to or consumed from so long. */
+/**
+ * Deletes queues with `expiresAfterIdle` that nobody has used, sent to or consumed from so long.
+ * Where several processes share the store, each tells the others of its uses.
+ */
 export class IdleQueues {
   readonly #parts: IdleQueuesParts;
   readonly #uses = new Map<string, Use>();
@@ -32,7 +46,10 @@ export class IdleQueues {
 
   start(): void {
     this.#unwatch = this.#parts.topology.watch((change) => {
-      if (change.type === 'put' && change.entry.kind === 'queue') this.#check();
+      if (change.type !== 'put') return;
+      const { kind, name } = change.entry;
+      if (kind === USE) this.#told(name);
+      else if (kind === 'queue') this.#check();
     });
     this.#check();
   }
@@ -41,6 +58,14 @@ export class IdleQueues {
   used(name: string): void {
     const use = this.#uses.get(name);
     if (use !== undefined) use.at = this.#parts.clock.now();
+  }
+
+  /** Somebody used it, here or elsewhere, and everybody knows: it is not told again. */
+  #told(name: string): void {
+    const use = this.#uses.get(name);
+    if (use === undefined) return;
+    use.at = this.#parts.clock.now();
+    use.markedAt = use.at;
   }
 
   close(): void {
@@ -58,36 +83,54 @@ export class IdleQueues {
         this.#uses.delete(queue.name);
         continue;
       }
-      const left = expiresAfterIdle - this.#idleFor(queue);
+      const { shared } = this.#parts.driver.supports;
+      const longest = shared ? Math.max(expiresAfterIdle, SHARED_IDLE_MIN_MS) : expiresAfterIdle;
+      const use = this.#useOf(queue);
+      const left = longest - (this.#parts.clock.now() - use.at);
       if (left <= 0) void this.#expire(queue);
-      else nextIn = Math.min(nextIn, left);
+      else nextIn = Math.min(nextIn, left, shared ? longest / MARKS : Infinity);
+      if (shared && left > 0) this.#mark(queue.name, use);
     }
     if (nextIn === Infinity) return;
     this.#timer = this.#parts.clock.setTimer(() => this.#check(), nextIn);
   }
 
-  /** Milliseconds since the last use that is known of. */
-  #idleFor(queue: Queue): number {
+  /** The last use that is known of. */
+  #useOf(queue: Queue): Use {
     const { clock, events } = this.#parts;
     const now = clock.now();
     const { counters } = events.activity(queue.name);
     const counted = Object.values(counters).reduce((sum, count) => sum + count, 0);
     const use = this.#uses.get(queue.name);
     if (use === undefined || use.number !== queue.number) {
-      this.#uses.set(queue.name, { number: queue.number, counted, at: now });
-      return 0;
+      const first = { number: queue.number, counted, at: now, markedAt: now };
+      this.#uses.set(queue.name, first);
+      return first;
     }
     if (use.counted !== counted || this.#parts.queues.consumerCount(queue.name) > 0) {
       use.counted = counted;
       use.at = now;
     }
-    return now - use.at;
+    return use;
+  }
+
+  /** Tells the other processes of a use that they have not been told of. */
+  #mark(name: string, use: Use): void {
+    if (use.markedAt === use.at) return;
+    const { topology, events } = this.#parts;
+    use.markedAt = use.at;
+    topology
+      .put(USE, name, () => ({ at: use.at }))
+      .catch((error: unknown) => {
+        events.emit('consumerError', { queue: name, consumerId: '#idle', error });
+      });
   }
 
   async #expire(queue: Queue): Promise<void> {
     this.#uses.delete(queue.name);
     try {
       await this.#parts.queues.deleteQueue(queue.name, { force: true });
+      if (this.#parts.driver.supports.shared) await this.#parts.topology.remove(USE, queue.name);
     } catch (error) {
       if (error instanceof QueueNotFoundError) return;
       const { events } = this.#parts;

@@ -56,20 +56,29 @@ export class LeaseKeeper {
 
   async #extend(): Promise<void> {
     this.#timer = null;
+    const askedAt = this.#clock.now();
+    // The store, or this process, was away for as long as a lease.
+    for (const delivery of this.#held) if (delivery.heldUntil <= askedAt) this.#lose(delivery);
     const deliveries = [...this.#held];
     if (deliveries.length === 0) return;
     this.#timer = this.#setTimer();
     const leaseDuration = this.#leaseDuration;
     try {
       const items = deliveries.map((receipt) => ({ receipt, leaseDuration }));
-      for (const index of await this.#driver.extend(items)) {
-        const delivery = deliveries[index] as Delivery;
-        // Settled in the meantime is not lost.
-        if (!this.#held.delete(delivery) || delivery.settled) continue;
-        delivery.abort(new LeaseLostError(delivery.id));
+      const lost = new Set(await this.#driver.extend(items));
+      for (const [index, delivery] of deliveries.entries()) {
+        if (lost.has(index)) this.#lose(delivery);
+        else delivery.heldUntil = Math.max(delivery.heldUntil, askedAt + leaseDuration);
       }
     } catch (error) {
       this.#onError(error);
     }
+  }
+
+  /** What was settled in the meantime is not lost, nor what a transaction acknowledged. */
+  #lose(delivery: Delivery): void {
+    if (!this.#held.delete(delivery) || delivery.settled || delivery.inTransaction) return;
+    delivery.heldUntil = -Infinity;
+    delivery.abort(new LeaseLostError(delivery.id));
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import { Delivery, envelopeOf } from './delivery.ts';
+import { type AcknowledgeOptions, Delivery, envelopeOf } from './delivery.ts';
 import type { Driver, LeasedMessage, PublishItem, QueueRef, StoredMessage } from './driver.ts';
 import {
   ClosedError,
@@ -31,6 +31,12 @@ export interface TakeOptions {
   readonly bound: boolean;
   /** Most messages of one group. */
   readonly perGroup: number;
+}
+
+export interface Taken<T> {
+  readonly deliveries: Delivery<T>[];
+  /** Milliseconds until a rate limit that held something back lets the next one go, or null. */
+  readonly retryIn: number | null;
 }
 
 export interface BrokerParts {
@@ -68,21 +74,21 @@ export class MessageBroker {
    * be delivered (damaged, not what the schema allows) goes to the dead letters instead.
    * @throws QueueNotFoundError, StorageError
    */
-  async take<T>(queueName: string, options: TakeOptions): Promise<Delivery<T>[]> {
+  async take<T>(queueName: string, options: TakeOptions): Promise<Taken<T>> {
     const { driver, topology, sweeper } = this.#parts;
     const queue = topology.queue(queueName);
-    if (queue.settings.paused) return [];
+    if (queue.settings.paused) return { deliveries: [], retryIn: null };
     const ref = topology.ref(queueName);
     const askedAt = this.#parts.clock.now();
-    const leased = await driver.take({ queue: ref, ...options });
-    if (leased.length === 0) return [];
+    const { messages, retryIn } = await driver.take({ queue: ref, ...options });
+    if (messages.length === 0) return { deliveries: [], retryIn };
     sweeper.expectWithin(options.leaseDuration);
     // Between the store's clock and this one only spans are comparable: a lease began one
     // leaseDuration before its end, and not before it was asked for.
     const ahead = askedAt + options.leaseDuration;
-    const deliveries = await this.#admit<T>(queue, ref, leased, ahead);
+    const deliveries = await this.#admit<T>(queue, ref, messages, ahead);
     this.#countDelivered(queueName, deliveries, options.consumerId);
-    return deliveries;
+    return { deliveries, retryIn };
   }
 
   /**
@@ -103,16 +109,19 @@ export class MessageBroker {
       if (this.#closed) throw new ClosedError('The message queue system');
       // Listening begins before the look, so that nothing that comes between is missed.
       const woken = waitFor((wake) => wakeups.onReady(queueName, wake));
-      const deliveries = await this.take<T>(queueName, options).catch((error: unknown) => {
-        woken.cancel();
-        throw error;
-      });
+      const { deliveries, retryIn } = await this.take<T>(queueName, options).catch(
+        (error: unknown) => {
+          woken.cancel();
+          throw error;
+        },
+      );
       const left = deadline - clock.now();
       if (deliveries.length > 0 || left <= 0) {
         woken.cancel();
         return deliveries;
       }
-      await this.#sleep(woken, Math.min(left, wait.pollMs), wait.signal);
+      const pause = Math.min(left, wait.pollMs, retryIn ?? Infinity);
+      await this.#sleep(woken, pause, wait.signal);
     }
   }
 
@@ -144,9 +153,16 @@ export class MessageBroker {
   }
 
   /** @throws LeaseLostError, MessageNotFoundError */
-  async acknowledgeMessage(id: string, consumerId: string): Promise<void> {
+  async acknowledgeMessage(
+    id: string,
+    consumerId: string,
+    options: AcknowledgeOptions = {},
+  ): Promise<void> {
+    const { settler } = this.#parts;
+    const transaction = settler.transactionIn(options);
     const held = await this.#heldBy(id, consumerId);
-    await settled((done) => this.#parts.settler.settle(held, done));
+    if (transaction === undefined) await settled((done) => settler.settle(held, done));
+    else await settler.settleWithin(transaction, held);
   }
 
   /** @throws LeaseLostError, MessageNotFoundError */
@@ -201,7 +217,7 @@ export class MessageBroker {
         const { expiresAt, lease } = stored;
         const staleAt = expiresAt === null ? Infinity : ahead + expiresAt - lease.until;
         const { settler } = this.#parts;
-        deliveries.push(new Delivery<T>(ref, stored, payload as T, staleAt, settler));
+        deliveries.push(new Delivery<T>(ref, stored, payload as T, staleAt, ahead, settler));
       } catch (error) {
         this.#invalid(ref, stored, error);
       }

@@ -1,12 +1,14 @@
-import type { Driver, NewMessage, PublishItem, PublishOutcome } from './driver.ts';
+import type { Driver, NewMessage, PublishItem, PublishOutcome, Transaction } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
-import { MessageQueueError, UnsupportedError, ValidationError } from './errors.ts';
+import { MessageQueueError, ValidationError } from './errors.ts';
 import { type Limits, checkFields, show } from './limits.ts';
 import type { Message } from './message.ts';
 import { prepareMessage } from './prepare.ts';
 import { type BlockOptions, type Published, type Publisher, isPublished } from './publisher.ts';
 import { type PayloadSchema, type QueueLike, queueNameOf } from './queue.ts';
 import { checkPayload } from './schema.ts';
+import { joinTransaction, requireSupport } from './support.ts';
+import type { CallerTransaction } from './transaction.ts';
 import type { Topology } from './topology.ts';
 
 export interface SendOptions {
@@ -14,11 +16,28 @@ export interface SendOptions {
   readonly blockTimeout?: Duration;
   /** Ends the waiting for room. */
   readonly signal?: AbortSignal;
+  /**
+   * The caller's own transaction in the store's database: the message is there when it commits,
+   * and never was if it rolls back. A full queue refuses at once, whatever its overflow.
+   */
+  readonly tx?: CallerTransaction;
+}
+
+/** As for one message; `atomic`: all of the batch or none. */
+export interface BatchOptions extends SendOptions {
+  readonly atomic?: boolean;
 }
 
 /** The answer to one message of a batch. */
 export type SendResult =
-  | { readonly ok: true; readonly id: string; readonly duplicate: boolean }
+  | {
+      readonly ok: true;
+      readonly id: string;
+      /** Not stored: `id` is that of the one that was sent before, '' where it is not known. */
+      readonly duplicate: boolean;
+      /** It took the place of another one, whose `id` it has (deduplication mode 'keep-last'). */
+      readonly replaced?: true;
+    }
   | { readonly ok: false; readonly error: MessageQueueError };
 
 /** The answer to a publish through an exchange. */
@@ -31,6 +50,8 @@ export interface PublishResult {
   readonly queues: readonly string[];
   /** Every queue had the message's deduplicationId already. */
   readonly duplicate: boolean;
+  /** No queue stored a new message: it took the place of another (deduplication mode 'keep-last'). */
+  readonly replaced?: true;
 }
 
 export interface PublishRequest {
@@ -38,6 +59,11 @@ export interface PublishRequest {
   readonly routingKey: string;
   readonly message: Message;
 }
+
+/** Where a message goes: to a queue, or wherever an exchange routes it. */
+export type SendTarget =
+  | { readonly type: 'queue'; readonly queue: string }
+  | { readonly type: 'exchange'; readonly exchange: string; readonly routingKey: string };
 
 export interface SenderParts {
   readonly driver: Driver;
@@ -47,7 +73,16 @@ export interface SenderParts {
   readonly schemaOf: (queueName: string) => PayloadSchema | undefined;
 }
 
+/** Options, checked. */
+interface How {
+  readonly block: BlockOptions;
+  readonly transaction: Transaction | undefined;
+}
+
 const DEFAULT_BLOCK: BlockOptions = { timeout: 30_000 };
+
+/** What a publish that reaches no queue comes to. */
+const UNROUTED: Published = { status: 'stored', id: '', ids: [] };
 
 /** The way in: checks messages, finds the queues they go to, and has them stored. */
 export class MessageSender {
@@ -63,6 +98,7 @@ export class MessageSender {
     message: Message<Input>,
     options?: SendOptions,
   ): Promise<string> {
+    if (options?.tx !== undefined) return this.#sendWithin(queue, message, options);
     return new Promise((resolve, reject) => {
       // What throws in here rejects.
       const name = queueNameOf(queue);
@@ -83,79 +119,134 @@ export class MessageSender {
   async sendBatch<Input>(
     queue: QueueLike<unknown, Input>,
     messages: readonly Message<Input>[],
-    options: SendOptions & { readonly atomic?: boolean } = {},
+    options: BatchOptions = {},
   ): Promise<SendResult[]> {
     this.#checkBatch(messages);
-    if (options.atomic === true) return this.#sendAtomic(queue, messages);
-    const sends = messages.map((message) => this.#send(queue, message, options));
-    return collect(sends, options.signal, (published) => {
-      return { ok: true, id: published.id, duplicate: published.status === 'duplicate' };
-    });
+    const how = this.#howTo(options);
+    if (options.atomic === true) return this.#sendAtomic(queue, messages, how.transaction);
+    const items = messages.map((message) => this.#itemFor(queue, message));
+    const sends = this.#publishEach(items, how);
+    return collect(sends, options.signal, sendResultOf);
   }
 
   /**
    * Routes a message through an exchange; '' is the default one, which routes to the queue named
    * by the key. One message reaches every matching queue, or, if one refuses it, none.
    */
-  async publish(request: PublishRequest, options?: SendOptions): Promise<PublishResult> {
-    const { exchange, routingKey, message } = request;
-    const { topology, publisher } = this.#parts;
-    const prepared = this.#prepare(message);
-    const headers = prepared.properties?.headers ?? null;
-    const { queues } = topology.router.route(exchange, routingKey, headers);
-    if (queues.length === 0) return { id: null, ids: [], queues, duplicate: false };
-    for (const queue of queues) await this.#check(queue, message);
-    const targets = queues.map((queue) => topology.ref(queue));
-    this.#checkFanOut(targets.length);
-    const published = await publisher.publish({ targets, message: prepared }, blockOf(options));
-    return {
-      id: published.id,
-      ids: published.ids ?? [published.id],
-      queues,
-      duplicate: published.status === 'duplicate',
-    };
+  async publish(request: PublishRequest, options: SendOptions = {}): Promise<PublishResult> {
+    const how = this.#howTo(options);
+    const item = this.#itemOf(request);
+    const [sent] = this.#publishEach([item], how);
+    const published = await sent!;
+    return resultOf(await item, published);
   }
 
   /** Several publishes; one that is refused does not hold up the others. */
   async publishBatch(
     requests: readonly PublishRequest[],
-    options?: SendOptions,
+    options: SendOptions = {},
   ): Promise<({ ok: true; result: PublishResult } | { ok: false; error: MessageQueueError })[]> {
     this.#checkBatch(requests);
-    const sends = requests.map((request) => this.publish(request, options));
-    return collect(sends, options?.signal, (result) => ({ ok: true, result }));
+    const how = this.#howTo(options);
+    const items = requests.map((request) => this.#itemOf(request));
+    const results = this.#publishEach(items, how).map(async (sent, i) => {
+      const published = await sent;
+      return resultOf(await items[i]!, published);
+    });
+    return collect(results, options.signal, (result) => ({ ok: true, result }));
   }
 
-  async #send(queue: QueueLike, message: Message, options: SendOptions): Promise<Published> {
-    const name = queueNameOf(queue);
-    const { topology, publisher } = this.#parts;
-    const item = { targets: topology.targets(name), message: this.#prepare(message) };
-    const block = blockOf(options);
-    if (this.#parts.schemaOf(name) !== undefined) await this.#check(name, message);
-    return publisher.publish(item, block);
+  /**
+   * Stores a message in each queue that has stored none with so high a fence; a full queue refuses
+   * at once.
+   * @throws QueueNotFoundError, QueueFullError, StorageError …
+   */
+  async publishFenced(
+    target: SendTarget,
+    message: Message,
+    fence: NonNullable<NewMessage['fence']>,
+  ): Promise<void> {
+    const { targets, message: prepared } = await this.#itemAt(target, message);
+    if (targets.length === 0) return;
+    await this.#parts.publisher.publish({ targets, message: { ...prepared, fence } }, null);
   }
 
-  async #sendAtomic(queue: QueueLike, messages: readonly Message[]): Promise<SendResult[]> {
-    const name = queueNameOf(queue);
-    const { driver, topology, publisher } = this.#parts;
-    if (driver.supports.atomicBatch !== true) {
-      throw new UnsupportedError('atomic batches', driver.name, driver.supports.atomicBatch);
-    }
-    const targets = topology.targets(name);
-    const items: PublishItem[] = [];
-    for (const message of messages) {
-      await this.#check(name, message);
-      items.push({ targets, message: this.#prepare(message) });
-    }
-    const outcomes = await publisher.publishAtomic(items);
+  /** @throws ValidationError, QueueNotFoundError … when it could not be sent there now */
+  async checkMessage(target: SendTarget, message: Message): Promise<void> {
+    await this.#itemAt(target, message);
+  }
+
+  async #sendWithin(queue: QueueLike, message: Message, options: SendOptions): Promise<string> {
+    const how = this.#howTo(options);
+    const [sent] = this.#publishEach([this.#itemFor(queue, message)], how);
+    return (await sent!).id;
+  }
+
+  async #sendAtomic(
+    queue: QueueLike,
+    messages: readonly Message[],
+    transaction: Transaction | undefined,
+  ): Promise<SendResult[]> {
+    const { driver, publisher } = this.#parts;
+    requireSupport(driver, 'atomicBatch', 'atomic batches');
+    const items = await Promise.all(messages.map((message) => this.#itemFor(queue, message)));
+    const outcomes = await publisher.publishAtomic(items, transaction);
     return outcomes.map((outcome) => this.#resultOf(outcome));
   }
 
   #resultOf(outcome: PublishOutcome): SendResult {
-    if (isPublished(outcome)) {
-      return { ok: true, id: outcome.id, duplicate: outcome.status === 'duplicate' };
-    }
+    if (isPublished(outcome)) return sendResultOf(outcome);
     return { ok: false, error: this.#parts.publisher.refusal(outcome) };
+  }
+
+  /** Each answers by itself. In a transaction all that could be made ready goes in one call. */
+  #publishEach(
+    items: readonly Promise<PublishItem>[],
+    { block, transaction }: How,
+  ): Promise<Published>[] {
+    const { publisher } = this.#parts;
+    if (transaction === undefined) {
+      return items.map(async (item) => {
+        const ready = await item;
+        return ready.targets.length === 0 ? UNROUTED : publisher.publish(ready, block);
+      });
+    }
+    const outcomes = Promise.allSettled(items).then(async (settled) => {
+      const ready = settled
+        .flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+        .filter(({ targets }) => targets.length > 0);
+      const answers = await publisher.publishWithin(transaction, ready);
+      return new Map(ready.map((item, i) => [item, answers[i]!]));
+    });
+    return items.map(async (item) => {
+      const outcome = (await outcomes).get(await item) ?? UNROUTED;
+      if (isPublished(outcome)) return outcome;
+      throw publisher.refusal(outcome);
+    });
+  }
+
+  #itemAt(target: SendTarget, message: Message): Promise<PublishItem> {
+    return target.type === 'queue'
+      ? this.#itemFor(target.queue, message)
+      : this.#itemOf({ ...target, message });
+  }
+
+  async #itemFor(queue: QueueLike, message: Message): Promise<PublishItem> {
+    const name = queueNameOf(queue);
+    const item = { targets: this.#parts.topology.targets(name), message: this.#prepare(message) };
+    if (this.#parts.schemaOf(name) !== undefined) await this.#check(name, message);
+    return item;
+  }
+
+  /** With no targets when no queue is reached. */
+  async #itemOf({ exchange, routingKey, message }: PublishRequest): Promise<PublishItem> {
+    const { driver, topology } = this.#parts;
+    const prepared = this.#prepare(message);
+    const headers = prepared.properties?.headers ?? null;
+    const { queues } = topology.router.route(exchange, routingKey, headers);
+    if (queues.length > 1) requireSupport(driver, 'atomicFanOut', 'a publish to several queues');
+    for (const queue of queues) await this.#check(queue, message);
+    return { targets: queues.map((queue) => topology.ref(queue)), message: prepared };
   }
 
   #prepare(message: Message): NewMessage {
@@ -168,11 +259,13 @@ export class MessageSender {
     if (schema !== undefined) await checkPayload(schema, message.payload, queueName);
   }
 
-  #checkFanOut(targets: number): void {
-    const { name, supports } = this.#parts.driver;
-    if (targets > 1 && supports.atomicFanOut !== true) {
-      throw new UnsupportedError('a publish to several queues', name, supports.atomicFanOut);
-    }
+  #howTo(options: BatchOptions): How {
+    const block = blockOf(options);
+    const { tx } = options;
+    return {
+      block,
+      transaction: tx === undefined ? undefined : joinTransaction(this.#parts.driver, tx),
+    };
   }
 
   #checkBatch(batch: readonly unknown[]): void {
@@ -190,13 +283,35 @@ export class MessageSender {
   }
 }
 
-function blockOf(options: (SendOptions & { readonly atomic?: boolean }) | undefined): BlockOptions {
+function blockOf(options: BatchOptions | undefined): BlockOptions {
   if (options === undefined) return DEFAULT_BLOCK;
-  checkFields(options, ['blockTimeout', 'signal', 'atomic'], 'The send options');
-  const { blockTimeout, signal } = options;
+  checkFields(options, ['blockTimeout', 'signal', 'atomic', 'tx'], 'The send options');
+  const { blockTimeout, signal, tx } = options;
+  if (tx !== undefined && (blockTimeout !== undefined || signal !== undefined)) {
+    throw new ValidationError(
+      'blockTimeout and signal are of no use with tx: inside a transaction no send waits for room.',
+    );
+  }
   const timeout =
     blockTimeout === undefined ? DEFAULT_BLOCK.timeout : durationToMs(blockTimeout, 'blockTimeout');
   return { timeout, signal };
+}
+
+function resultOf({ targets }: PublishItem, published: Published): PublishResult {
+  return {
+    id: published === UNROUTED ? null : published.id,
+    ids: published.ids ?? [published.id],
+    queues: targets.map(({ name }) => name),
+    duplicate: published.status === 'duplicate',
+    ...(published.status === 'replaced' && { replaced: true }),
+  };
+}
+
+function sendResultOf({ id, status }: Published): SendResult & { ok: true } {
+  const duplicate = status === 'duplicate';
+  return status === 'replaced'
+    ? { ok: true, id, duplicate, replaced: true }
+    : { ok: true, id, duplicate };
 }
 
 async function collect<Value, Result>(

@@ -4,6 +4,13 @@ import type { Duration } from './duration.ts';
 export type Headers = Record<string, HeaderValue>;
 export type HeaderValue = string | number | boolean | null;
 
+/** How a store tells a message that is sent again from a new one. Ids of the two do not meet. */
+export type Deduplication =
+  /** The first is stored; others within `window` of it are not. */
+  | { readonly id: string; readonly mode: 'throttle'; readonly window: Duration }
+  /** The last is stored: while one waits, the next takes its place. */
+  | { readonly id: string; readonly mode: 'keep-last' };
+
 /** What a producer gives. */
 export interface Message<T = unknown> {
   /** A JSON value, a string, or bytes (`Uint8Array`). Strings and bytes are stored untouched. */
@@ -22,6 +29,8 @@ export interface Message<T = unknown> {
   readonly maxRetries?: number;
   /** Sent twice within the queue's `deduplicationWindow`, the message is stored once. */
   readonly deduplicationId?: string;
+  /** The same with a window of its own, or with the last kept; instead of `deduplicationId`. */
+  readonly deduplication?: Deduplication;
   /** Messages of one group are handled one after the other, in order. */
   readonly groupId?: string;
   readonly correlationId?: string;

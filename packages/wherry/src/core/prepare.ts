@@ -17,6 +17,7 @@ const KNOWN_FIELDS: readonly (keyof Message)[] = [
   'deliverAt',
   'maxRetries',
   'deduplicationId',
+  'deduplication',
   'groupId',
   'correlationId',
   'replyTo',
@@ -55,6 +56,7 @@ export function prepareMessage(message: Message, limits: Limits): NewMessage {
     ttl: plain ? null : ttlOf(message),
     groupId: plain ? null : optionalName(message.groupId, 'groupId'),
     deduplicationId: plain ? null : optionalName(message.deduplicationId, 'deduplicationId'),
+    ...(!plain && message.deduplication !== undefined && deduplicationOf(message)),
   };
 }
 
@@ -149,6 +151,44 @@ function ttlOf(message: Message): number | null {
   const ttl = optionalDuration(message.ttl, 'ttl');
   if (ttl === 0) throw new ValidationError('ttl is 0; it must be at least 1 ms.');
   return ttl;
+}
+
+function deduplicationOf(
+  message: Message,
+): Pick<NewMessage, 'deduplicationId' | 'deduplicationWindow' | 'keepLast'> {
+  const { deduplication, deduplicationId, groupId } = message;
+  checkFields(deduplication, ['id', 'mode', 'window'], 'deduplication');
+  const { id, mode, window } = deduplication as { id: string; mode: unknown; window?: Duration };
+  if (deduplicationId !== undefined) {
+    throw new ValidationError(
+      'deduplicationId and deduplication exclude each other; give the id in one of them.',
+    );
+  }
+  checkName(id, 'deduplication.id');
+  if (mode === 'throttle') {
+    const ms = durationToMs(window as Duration, 'deduplication.window');
+    if (ms > 0) return { deduplicationId: id, deduplicationWindow: ms };
+    throw new ValidationError(
+      'deduplication.window is 0; it must be at least 1 ms. Leave deduplication out to send each.',
+    );
+  }
+  if (mode !== 'keep-last') {
+    throw new ValidationError(
+      `deduplication.mode is ${show(mode)}; it must be 'throttle' or 'keep-last'.`,
+    );
+  }
+  if (window !== undefined) {
+    throw new ValidationError(
+      "deduplication.window goes with mode 'throttle': 'keep-last' has none, it ends with the delivery.",
+    );
+  }
+  if (groupId !== undefined) {
+    throw new ValidationError(
+      "A message with deduplication mode 'keep-last' cannot have a groupId: what it replaces would " +
+        "change its group's order. Leave one of them out.",
+    );
+  }
+  return { deduplicationId: id, keepLast: true };
 }
 
 function deliverAtOf(message: Message): number | null {

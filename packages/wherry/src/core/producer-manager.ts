@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import { ProducerNotFoundError, ValidationError } from './errors.ts';
 import { checkFields, checkName } from './limits.ts';
 import type { Message } from './message.ts';
-import type { MessageSender, SendOptions, SendResult } from './message-sender.ts';
+import type { BatchOptions, MessageSender, SendOptions, SendResult } from './message-sender.ts';
 import { Producer } from './producer.ts';
 import { type QueueLike, queueNameOf } from './queue.ts';
 import type { Topology } from './topology.ts';
@@ -73,7 +73,7 @@ export class ProducerManager {
   async sendBatch(
     producerId: string,
     messages: readonly Message[],
-    options?: SendOptions & { readonly atomic?: boolean },
+    options?: BatchOptions,
   ): Promise<SendResult[]> {
     return this.getProducer(producerId).sendBatch(messages as Message<never>[], options);
   }

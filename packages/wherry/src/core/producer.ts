@@ -1,5 +1,5 @@
 import type { Message } from './message.ts';
-import type { MessageSender, SendOptions, SendResult } from './message-sender.ts';
+import type { BatchOptions, MessageSender, SendOptions, SendResult } from './message-sender.ts';
 
 /** Sends to one queue, under a name of its own. */
 export class Producer<Input = unknown> {
@@ -27,10 +27,7 @@ export class Producer<Input = unknown> {
   }
 
   /** As `MessageQueueSystem.sendBatch`, to this producer's queue. */
-  sendBatch(
-    messages: readonly Message<Input>[],
-    options?: SendOptions & { readonly atomic?: boolean },
-  ): Promise<SendResult[]> {
+  sendBatch(messages: readonly Message<Input>[], options?: BatchOptions): Promise<SendResult[]> {
     return this.#sender.sendBatch(this.queueName, messages, options);
   }
 }

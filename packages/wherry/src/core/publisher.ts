@@ -1,6 +1,13 @@
 import { Batcher } from './batcher.ts';
 import type { Clock, Timer } from './clock.ts';
-import type { Driver, NewMessage, PublishItem, PublishOutcome, QueueRef } from './driver.ts';
+import type {
+  Driver,
+  NewMessage,
+  PublishItem,
+  PublishOutcome,
+  QueueRef,
+  Transaction,
+} from './driver.ts';
 import { ClosedError, QueueFullError, QueueNotFoundError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { Sweeper } from './sweeper.ts';
@@ -8,7 +15,7 @@ import type { Topology } from './topology.ts';
 import type { Wakeups } from './wakeups.ts';
 
 /** What a publish that was not refused came to. */
-export type Published = Extract<PublishOutcome, { status: 'stored' | 'duplicate' }>;
+export type Published = Extract<PublishOutcome, { status: 'stored' | 'replaced' | 'duplicate' }>;
 
 /** How a sender waits for room in a queue whose overflow is 'block'. */
 export interface BlockOptions {
@@ -101,8 +108,12 @@ export class Publisher {
   }
 
   /** All or none, in one call. @returns each item's outcome, the refusals too */
-  async publishAtomic(items: readonly PublishItem[]): Promise<readonly PublishOutcome[]> {
-    if (this.#closed) throw new ClosedError('The message queue system');
+  async publishAtomic(
+    items: readonly PublishItem[],
+    transaction?: Transaction,
+  ): Promise<readonly PublishOutcome[]> {
+    if (transaction !== undefined) return this.publishWithin(transaction, items, true);
+    this.#refuseClosed();
     // What was sent before comes first.
     await this.#batcher.drain();
     const outcomes = await this.#parts.driver.publish(items, { atomic: true });
@@ -112,11 +123,32 @@ export class Publisher {
     return outcomes;
   }
 
+  /**
+   * In the caller's transaction, in one call of its own. Nothing waits for room, and nothing is
+   * counted or told: whether the transaction commits is not known here.
+   * @returns each item's outcome, the refusals too
+   */
+  async publishWithin(
+    transaction: Transaction,
+    items: readonly PublishItem[],
+    atomic = false,
+  ): Promise<readonly PublishOutcome[]> {
+    this.#refuseClosed();
+    if (items.length === 0) return [];
+    const outcomes = await this.#parts.driver.publish(items, { atomic, transaction });
+    for (const item of items) this.#parts.sweeper.expectPublished(item);
+    return outcomes;
+  }
+
   /** Refuses what comes, gives up on room, and waits until what was accepted is stored. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const giveUp of this.#blocked) giveUp();
     await this.#batcher.drain();
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed) throw new ClosedError('The message queue system');
   }
 
   #add(entry: Entry): void {
@@ -161,8 +193,15 @@ export class Publisher {
         events.count(queue, 'enqueued');
         if (listens) events.emit('enqueued', { queue, id: outcome.ids?.[i] ?? outcome.id });
       }
-      sweeper.expectPublished(item);
+    } else if (outcome.status === 'replaced' && events.listens('replaced')) {
+      for (let i = 0; i < targets.length; i++) {
+        const queue = (targets[i] as PublishItem['targets'][number]).name;
+        const id = outcome.ids?.[i] ?? outcome.id;
+        if (id !== '') events.emit('replaced', { queue, id });
+      }
     }
+    // A replacement may have another delay and another TTL.
+    if (outcome.status !== 'duplicate') sweeper.expectPublished(item);
     tellEvicted(events, outcome.evicted);
   }
 
@@ -203,5 +242,5 @@ export class Publisher {
 
 /** Whether it was not refused. */
 export function isPublished(outcome: PublishOutcome): outcome is Published {
-  return outcome.status === 'stored' || outcome.status === 'duplicate';
+  return outcome.status !== 'full' && outcome.status !== 'missing';
 }

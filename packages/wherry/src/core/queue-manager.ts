@@ -14,6 +14,7 @@ import {
   differingSettings,
   mergeQueueSettings,
 } from './queue-settings.ts';
+import { requireSupport } from './support.ts';
 import type { Topology } from './topology.ts';
 
 /** What `createQueue` takes: a name, and any of the settings. */
@@ -75,6 +76,7 @@ export class QueueManager {
   /**
    * Creates a queue. Creating it again with equal settings answers the one that is there.
    * @throws ValidationError when the name or a setting is wrong
+   * @throws UnsupportedError when it asks for partitions and the store has none
    * @throws QueueExistsError when it exists with other settings
    */
   async createQueue<T = unknown, Input = T>(
@@ -86,6 +88,7 @@ export class QueueManager {
     const { name, schema, ...input } = config;
     checkName(name, 'The queue name');
     const settings = mergeQueueSettings(input);
+    this.#checkPartitions(settings);
     this.#checkDeadLetters(name, settings);
     const document: QueueDocument = { settings, createdAt: this.#now() };
     await this.#topology.put('queue', name, (present) => {
@@ -102,7 +105,7 @@ export class QueueManager {
   /**
    * Changes settings of a queue. They rule what is sent from then on; shrinking drops nothing.
    * @throws QueueNotFoundError
-   * @throws ValidationError when a setting is wrong, or cannot be changed (`durable`)
+   * @throws ValidationError when a setting is wrong, or cannot be changed (`durable`, `partitions`)
    */
   async updateQueue(name: string, changes: QueueSettingsInput): Promise<Queue> {
     await this.#topology.put('queue', name, (present) => {
@@ -112,6 +115,12 @@ export class QueueManager {
       if (settings.durable !== document.settings.durable) {
         throw new ValidationError(
           `durable of queue '${name}' cannot be changed: its messages are where they are. ` +
+            'Create another queue and move them with a redrive.',
+        );
+      }
+      if (settings.partitions !== (document.settings.partitions ?? 1)) {
+        throw new ValidationError(
+          `partitions of queue '${name}' cannot be changed: its messages are spread as they are. ` +
             'Create another queue and move them with a redrive.',
         );
       }
@@ -180,6 +189,11 @@ export class QueueManager {
     this.#schemas.delete(name);
     this.#events.forget(name);
     return result.messages;
+  }
+
+  /** @throws UnsupportedError where the store is one place */
+  #checkPartitions({ partitions }: QueueSettings): void {
+    if (partitions > 1) requireSupport(this.#driver, 'partitions', 'a queue with partitions');
   }
 
   /** Following the dead-letter queues from here must come to an end: so no message can go round. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { RateLimit } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { ValidationError } from './errors.ts';
 import { LEASE_MIN_MS, checkName, show } from './limits.ts';
@@ -35,6 +36,16 @@ export interface QueueSettings {
   readonly leaseDuration: number;
   /** How long a deduplicationId is remembered; 0: never. */
   readonly deduplicationWindow: number;
+  /** Most messages handed out at once, to all consumers of all processes; null: no bound. */
+  readonly maxInFlight: number | null;
+  /** The same for each group. 1: strictly in order; more: begun in order. */
+  readonly groupMaxInFlight: number;
+  /** How fast messages are handed out, over all processes; null: as fast as they are taken. */
+  readonly rateLimit: RateLimit | null;
+  /** The same for each group by itself. */
+  readonly groupRateLimit: RateLimit | null;
+  /** Over how many nodes of a cluster the queue may spread; order holds per group, then. */
+  readonly partitions: number;
   /** Nothing is handed out while true. */
   readonly paused: boolean;
   /** false: held in memory only, and faster; the messages do not survive the process. */
@@ -54,6 +65,12 @@ export type BackoffInput =
       readonly jitter?: number;
     };
 
+/** At most `max` messages in every `per`: `{ max: 100, per: '1s' }`. */
+export interface RateLimitInput {
+  readonly max: number;
+  readonly per: Duration;
+}
+
 /** Settings as a caller gives them: any of them, durations as numbers or strings. */
 export interface QueueSettingsInput {
   readonly maxSize?: number | null;
@@ -65,6 +82,11 @@ export interface QueueSettingsInput {
   readonly backoff?: BackoffInput;
   readonly leaseDuration?: Duration;
   readonly deduplicationWindow?: Duration;
+  readonly maxInFlight?: number | null;
+  readonly groupMaxInFlight?: number;
+  readonly rateLimit?: RateLimitInput | null;
+  readonly groupRateLimit?: RateLimitInput | null;
+  readonly partitions?: number;
   readonly paused?: boolean;
   readonly durable?: boolean;
   readonly expiresAfterIdle?: Duration | null;
@@ -80,6 +102,11 @@ export const DEFAULT_QUEUE_SETTINGS: QueueSettings = {
   backoff: { type: 'exponential', delay: 1_000, factor: 2, maxDelay: 300_000, jitter: 0.2 },
   leaseDuration: 30_000,
   deduplicationWindow: 300_000,
+  maxInFlight: null,
+  groupMaxInFlight: 1,
+  rateLimit: null,
+  groupRateLimit: null,
+  partitions: 1,
   paused: false,
   durable: true,
   expiresAfterIdle: null,
@@ -87,6 +114,11 @@ export const DEFAULT_QUEUE_SETTINGS: QueueSettings = {
 
 /** Retries beyond this are a loop, not a policy. */
 const RETRIES_MAX = 1_000_000;
+/** Keeps the level of a bucket (max × per) a whole number. */
+const RATE_MAX = 1_000_000;
+const RATE_PER_MAX_MS = 86_400_000;
+/** More places than a cluster has use for. */
+const PARTITIONS_MAX = 256;
 
 const duration = (min: number): z.ZodType<number> =>
   z.unknown().transform((value, context) => {
@@ -124,6 +156,11 @@ const fixedBackoff = z
   .pipe(duration(0) as z.ZodType<number, Duration>)
   .transform((delay) => ({ type: 'fixed' as const, delay, jitter: 0 }));
 
+const rateLimit = z.strictObject({
+  max: z.int().min(1).max(RATE_MAX),
+  per: duration(1).refine((ms) => ms <= RATE_PER_MAX_MS, 'must be at most a day'),
+});
+
 const settingsSchema = z.strictObject({
   maxSize: count.nullable().optional(),
   maxBytes: count.nullable().optional(),
@@ -134,6 +171,11 @@ const settingsSchema = z.strictObject({
   backoff: z.union([fixedBackoff, backoffFields]).optional(),
   leaseDuration: duration(LEASE_MIN_MS).optional(),
   deduplicationWindow: duration(0).optional(),
+  maxInFlight: count.nullable().optional(),
+  groupMaxInFlight: count.optional(),
+  rateLimit: rateLimit.nullable().optional(),
+  groupRateLimit: rateLimit.nullable().optional(),
+  partitions: z.int().min(1).max(PARTITIONS_MAX).optional(),
   paused: z.boolean().optional(),
   durable: z.boolean().optional(),
   expiresAfterIdle: duration(1).nullable().optional(),

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { QueueRef } from './driver.ts';
 import { ValidationError } from './errors.ts';
 import { show } from './limits.ts';
-import type { QueueSettings } from './queue-settings.ts';
+import { DEFAULT_QUEUE_SETTINGS, type QueueSettings } from './queue-settings.ts';
 
 /** What the store keeps of a queue beside its name. */
 export interface QueueDocument {
@@ -31,7 +31,8 @@ export class Queue<T = unknown, Input = T> {
     this.name = name;
     this.number = number;
     this.version = version;
-    this.settings = document.settings;
+    // What an older version stored lacks the settings that are newer.
+    this.settings = { ...DEFAULT_QUEUE_SETTINGS, ...document.settings };
     this.createdAt = new Date(document.createdAt);
   }
 }
@@ -64,6 +65,11 @@ export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
     evictTo,
     messageTtl: settings.messageTtl,
     deduplicationWindow: settings.deduplicationWindow,
+    maxInFlight: settings.maxInFlight ?? Infinity,
+    groupMaxInFlight: settings.groupMaxInFlight,
+    rateLimit: settings.rateLimit,
+    groupRateLimit: settings.groupRateLimit,
+    partitions: settings.partitions,
     durable: settings.durable,
   };
 }

@@ -12,15 +12,33 @@ export function checkPayload(schema: PayloadSchema, payload: unknown, queueName:
   return unwrap(result, queueName);
 }
 
+/** The same for the reply to a request. @throws ValidationError naming each place that is wrong */
+export async function checkReply(
+  schema: PayloadSchema,
+  payload: unknown,
+  queueName: string,
+): Promise<unknown> {
+  const result = await schema['~standard'].validate(payload);
+  if (result.issues === undefined) return result.value;
+  throw new ValidationError(
+    `The reply to a request to queue '${queueName}' is not what its schema says: ` +
+      `${problemsOf(result.issues)}.`,
+  );
+}
+
 type Result = Awaited<ReturnType<PayloadSchema['~standard']['validate']>>;
 
 function unwrap(result: Result, queueName: string): unknown {
   if (result.issues === undefined) return result.value;
-  const problems = result.issues.map(({ path, message }) => {
+  throw new ValidationError(
+    `The payload is not what queue '${queueName}' takes: ${problemsOf(result.issues)}.`,
+  );
+}
+
+function problemsOf(issues: NonNullable<Result['issues']>): string {
+  const problems = issues.map(({ path, message }) => {
     const place = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part));
     return place.length === 0 ? message : `payload.${place.join('.')}: ${message}`;
   });
-  throw new ValidationError(
-    `The payload is not what queue '${queueName}' takes: ${problems.join('; ')}.`,
-  );
+  return problems.join('; ');
 }

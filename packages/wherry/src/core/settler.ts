@@ -1,5 +1,6 @@
 import { Batcher } from './batcher.ts';
-import type { Delivery, Settling } from './delivery.ts';
+import type { Clock } from './clock.ts';
+import type { AcknowledgeOptions, Delivery, Settling } from './delivery.ts';
 import {
   type Driver,
   type LeasedMessage,
@@ -8,18 +9,24 @@ import {
   NEVER,
   type Receipt,
   type ReleaseItem,
+  type Transaction,
 } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
-import { LeaseLostError } from './errors.ts';
+import { ClosedError, LeaseLostError, ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { Failure, FailurePolicy } from './failure-policy.ts';
+import { checkFields } from './limits.ts';
 import type { NewDeath } from './message.ts';
+import type { Replier } from './replier.ts';
 import type { Sweeper } from './sweeper.ts';
+import { joinTransaction } from './support.ts';
 import type { Topology } from './topology.ts';
 
 /** A leased message with the proof of the lease. */
 export interface Held extends Receipt {
   readonly stored: LeasedMessage;
+  /** A transaction of the caller acknowledged it: when it commits, the lease is rightly gone. */
+  readonly inTransaction?: boolean;
 }
 
 /** Told how a settlement went: null, or the error. */
@@ -55,10 +62,12 @@ const PARK_RETRY_MS = 30_000;
 
 export interface SettlerParts {
   readonly driver: Driver;
+  readonly clock: Clock;
   readonly topology: Topology;
   readonly events: Events;
   readonly policy: FailurePolicy;
   readonly sweeper: Sweeper;
+  readonly replier: Replier;
 }
 
 /** Ends leases: settlements that are outstanding together become one call of the driver. */
@@ -136,19 +145,52 @@ export class Settler implements Settling {
     else this.#moves.add({ held, done, to, death, started: false });
   }
 
-  acknowledge(delivery: Delivery): Promise<void> {
-    return this.#once(delivery, (done) => this.settle(delivery, done));
+  async acknowledge(delivery: Delivery, options: AcknowledgeOptions): Promise<void> {
+    const transaction = this.transactionIn(options);
+    if (transaction !== undefined) await this.#acknowledgeWithin(transaction, delivery);
+    else await this.#once(delivery, (done) => this.settle(delivery, done));
+  }
+
+  /** @throws UnsupportedError, ValidationError */
+  transactionIn(options: AcknowledgeOptions): Transaction | undefined {
+    checkFields(options, ['tx'], 'The acknowledge options');
+    return options.tx === undefined ? undefined : joinTransaction(this.#parts.driver, options.tx);
+  }
+
+  /**
+   * leased -> gone when the caller's transaction commits. Neither counted nor told: whether it
+   * commits is not known here.
+   * @throws LeaseLostError, and what the transaction's own library throws
+   */
+  async settleWithin(transaction: Transaction, held: Held): Promise<void> {
+    const lost = await this.#parts.driver.settle([held], { transaction });
+    if (lost.length > 0) throw this.#lost(held, false);
   }
 
   fail(delivery: Delivery, failure: Failure): Promise<void> {
     return this.#once(delivery, (done) => this.settleFailure(delivery, failure, true, done));
   }
 
+  async reply(delivery: Delivery, payload: unknown): Promise<void> {
+    if (delivery.replied) {
+      throw new ValidationError(`Message '${delivery.id}' has been answered already.`);
+    }
+    delivery.replied = true;
+    try {
+      await this.#parts.replier.reply(delivery.stored, payload);
+    } catch (error) {
+      delivery.replied = false;
+      throw error;
+    }
+  }
+
   async extend(delivery: Delivery, leaseDuration: Duration): Promise<void> {
     const ms = durationToMs(leaseDuration, 'leaseDuration');
+    const askedAt = this.#parts.clock.now();
     const lost = await this.#parts.driver.extend([{ receipt: delivery, leaseDuration: ms }]);
     this.#parts.sweeper.expectWithin(ms);
     if (lost.length > 0) throw this.#lost(delivery);
+    delivery.heldUntil = askedAt + ms;
   }
 
   /** Resolves when all that was asked for so far is done. */
@@ -156,6 +198,18 @@ export class Settler implements Settling {
     for (const batcher of [this.#moves, this.#releases, this.#settles]) await batcher.drain();
     // A refused move ends as a release.
     await this.#releases.drain();
+  }
+
+  /** It may be acknowledged again, in another transaction, if this one rolls back. */
+  async #acknowledgeWithin(transaction: Transaction, delivery: Delivery): Promise<void> {
+    if (delivery.settled) throw new LeaseLostError(delivery.id);
+    delivery.inTransaction = true;
+    try {
+      await this.settleWithin(transaction, delivery);
+    } catch (error) {
+      delivery.settled = error instanceof LeaseLostError;
+      throw error;
+    }
   }
 
   #once(delivery: Delivery, start: (done: Done) => void): Promise<void> {
@@ -198,6 +252,7 @@ export class Settler implements Settling {
     this.#release(held, { delay, as, parked: death }, done, () => {
       const queue = held.queue.name;
       this.#parts.events.emit('parked', { queue, id: held.id, waitingFor, reason: death.reason });
+      this.#refuse(held, death);
     });
   }
 
@@ -207,16 +262,20 @@ export class Settler implements Settling {
 
   async #runSettles(batch: SettleEntry[]): Promise<void> {
     const { driver, events } = this.#parts;
-    const receipts = batch.map((entry) => entry.held);
+    const receipts = batch.map((entry) => this.#receiptOf(entry.held));
     await this.#finish(batch, driver.settle(receipts), ({ held, as }) => {
       events.count(held.queue.name, as);
       if (events.listens(as)) events.emit(as, { queue: held.queue.name, id: held.id });
+      if (as === 'expired') this.#refuse(held, { reason: 'expired' });
     });
   }
 
   async #runReleases(batch: ReleaseEntry[]): Promise<void> {
     const { driver, sweeper } = this.#parts;
-    const items = batch.map((entry) => entry.item);
+    const items = batch.map(({ held, item }) => {
+      const receipt = this.#receiptOf(held);
+      return receipt === held ? item : { ...item, receipt };
+    });
     await this.#finish(batch, driver.release(items), ({ item, released }) => {
       sweeper.expectWithin(item.delay);
       released();
@@ -224,11 +283,11 @@ export class Settler implements Settling {
   }
 
   async #runMoves(batch: MoveEntry[]): Promise<void> {
-    const { driver, topology } = this.#parts;
+    const { driver, topology, sweeper } = this.#parts;
     const ready = batch.filter((entry) => topology.findQueue(entry.to) !== undefined);
     for (const entry of batch) if (!ready.includes(entry)) this.#parkMove(entry);
     const items = ready.map(({ held, to, death }) => ({
-      receipt: held,
+      receipt: this.#receiptOf(held),
       targets: topology.targets(to),
       death,
     }));
@@ -243,11 +302,19 @@ export class Settler implements Settling {
       const entry = ready[i] as MoveEntry;
       const outcome = outcomes[i] as MoveOutcome;
       if (outcome.status === 'moved') {
+        for (const target of items[i]!.targets) sweeper.expectMoved(target);
         tellEvicted(this.#parts.events, outcome.evicted);
         this.#moved(entry);
       } else if (outcome.status === 'lost') entry.done(entry.held, this.#lost(entry.held));
       else this.#parkMove(entry);
     }
+  }
+
+  /** With the queue's present limits: who comes next in its group goes by them. */
+  #receiptOf(held: Held): Receipt {
+    const { queue, id, token } = held;
+    const present = this.#parts.topology.presentRef(queue);
+    return present === queue ? held : { queue: present, id, token };
   }
 
   #parkMove({ held, death, to, started, done }: MoveEntry): void {
@@ -257,9 +324,20 @@ export class Settler implements Settling {
   #moved({ held, to, death, done }: MoveEntry): void {
     const { events } = this.#parts;
     this.#tell('deadLettered', held, { to, reason: death.reason });
+    this.#refuse(held, death);
     events.count(to, 'enqueued');
     if (events.listens('enqueued')) events.emit('enqueued', { queue: to, id: held.id });
     done(held, null);
+  }
+
+  /** Whoever waits for a reply need not wait any longer. Told once: what was parked died before. */
+  #refuse(held: Held, death: Pick<NewDeath, 'reason' | 'error'>): void {
+    if (held.stored.parked !== null) return;
+    this.#parts.replier.refuse(held.stored, death).catch((error: unknown) => {
+      if (error instanceof ClosedError) return;
+      const { consumerId } = held.stored.lease;
+      this.#parts.events.emit('consumerError', { queue: held.queue.name, consumerId, error });
+    });
   }
 
   async #finish<Entry extends { readonly held: Held; readonly done: Done }>(
@@ -285,11 +363,14 @@ export class Settler implements Settling {
     }
   }
 
-  /** Told here, counted by the sweeper: each lease that ended by time is counted once. */
-  #lost(held: Held): LeaseLostError {
+  /**
+   * Told here, counted by the sweeper: each lease that ended by time is counted once.
+   * @param expected the lease may be gone because a transaction of the caller was committed
+   */
+  #lost(held: Held, expected: boolean = held.inTransaction === true): LeaseLostError {
     const { events } = this.#parts;
     const { consumerId } = held.stored.lease;
-    if (events.listens('leaseLost')) {
+    if (!expected && events.listens('leaseLost')) {
       events.emit('leaseLost', { queue: held.queue.name, id: held.id, consumerId });
     }
     return new LeaseLostError(held.id);

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
-import type { Driver, PublishItem, SweptMessage } from './driver.ts';
+import type { Driver, PublishItem, QueueRef, SweptMessage } from './driver.ts';
 import { StorageError } from './errors.ts';
 import type { Events } from './events.ts';
 import type { Settler } from './settler.ts';
@@ -8,8 +8,10 @@ import type { Topology } from './topology.ts';
 const BATCH = 1_000;
 /** After a failed sweep. */
 const RETRY_MS = 1_000;
-/** A sweep this often is due whatever is known: other processes have deadlines too. */
+/** A sweep this often is due whatever is known. */
 const IDLE_MS = 60_000;
+/** The same where other processes make deadlines too, and may die before they act on them. */
+const SHARED_IDLE_MS = 5_000;
 /** Deadlines that fall together are swept together. */
 const GRAIN_MS = 5;
 
@@ -60,6 +62,11 @@ export class Sweeper {
     if (ttl !== Infinity) this.expectWithin(Math.max(0, wait) + ttl);
   }
 
+  /** A message was moved there: the queue's TTL has begun. */
+  expectMoved({ messageTtl }: QueueRef): void {
+    if (messageTtl !== null) this.expectWithin(messageTtl);
+  }
+
   /** Sweeps now, until nothing is due. */
   sweep(): Promise<void> {
     if (this.#running !== null) this.#again = true;
@@ -98,7 +105,8 @@ export class Sweeper {
       nextIn = RETRY_MS;
     }
     if (this.#closed) return;
-    const at = this.#clock.now() + Math.min(nextIn ?? IDLE_MS, IDLE_MS);
+    const idle = this.#driver.supports.shared ? SHARED_IDLE_MS : IDLE_MS;
+    const at = this.#clock.now() + Math.min(nextIn ?? idle, idle);
     if (at < this.#dueAt) this.#schedule(at);
   }
 

@@ -25,6 +25,8 @@ export class Topology {
   /** Refs hold limits of the queue and of where it evicts to: any change makes them anew. */
   #resolved = new Map<string, Resolved>();
   #deadLetterQueues: ReadonlySet<string> | null = null;
+  /** Bindings that came before what they bind, which a store may tell of in any order. */
+  readonly #early = new Set<Binding>();
   readonly #listeners = new Set<(change: TopologyChange) => void>();
   #unwatch: (() => void) | null = null;
 
@@ -81,6 +83,12 @@ export class Topology {
     return this.#resolve(name).ref;
   }
 
+  /** @returns the same queue as it is set now; as it was when it is there no more */
+  presentRef(queue: QueueRef): QueueRef {
+    const present = this.#queues.has(queue.name) ? this.#resolve(queue.name).ref : queue;
+    return present.number === queue.number ? present : queue;
+  }
+
   /** A publish to just this queue; the same array every time. @throws QueueNotFoundError */
   targets(name: string): readonly QueueRef[] {
     return this.#resolve(name).targets;
@@ -121,12 +129,23 @@ export class Topology {
         this.#apply({ type: 'put', entry: stored });
         return stored;
       }
-      await this.#reload();
+      await this.refresh();
     }
     throw new StorageError(`${kind} '${name}' kept being changed by others; try again.`, {
       code: 'CONFLICT',
       retriable: true,
     });
+  }
+
+  /**
+   * Compare-and-set, once.
+   * @returns the entry that is stored then; null: somebody else has changed it since `present`
+   */
+  async replace(present: TopologyEntry, value: unknown): Promise<TopologyEntry | null> {
+    const { kind, name, version } = present;
+    const stored = await this.#store.put({ kind, name, value }, version);
+    if (stored !== null) this.#apply({ type: 'put', entry: stored });
+    return stored;
   }
 
   /** @returns whether there was such an entry */
@@ -138,7 +157,7 @@ export class Topology {
         this.forget(kind, name);
         return true;
       }
-      await this.#reload();
+      await this.refresh();
     }
   }
 
@@ -147,7 +166,8 @@ export class Topology {
     this.#apply({ type: 'removed', kind, name });
   }
 
-  async #reload(): Promise<void> {
+  /** Looks what the store has: for when it should have told of a change, and has not. */
+  async refresh(): Promise<void> {
     const entries = await this.#store.load();
     const alive = new Set(entries.map((entry) => `${entry.kind}/${entry.name}`));
     for (const { kind, name } of this.#entries.values()) {
@@ -205,11 +225,15 @@ export class Topology {
     const queue = new QueueClass(name, number, version, value as QueueDocument);
     this.#queues.set(name, queue);
     this.#byNumber.set(number, queue);
+    this.#addEarly();
   }
 
   #applyExchange(change: TopologyChange, name: string): void {
     if (change.type === 'removed') this.router.removeExchange(name);
-    else this.router.addExchange(change.entry.value as Exchange);
+    else {
+      this.router.addExchange(change.entry.value as Exchange);
+      this.#addEarly();
+    }
   }
 
   #applyBinding(change: TopologyChange, present: TopologyEntry | undefined): void {
@@ -217,7 +241,19 @@ export class Topology {
       const binding = change.entry.value as Binding;
       // A binding whose end is gone already routes nowhere: its removal was cut short, or comes.
       if (this.#hasEnds(binding)) this.router.addBinding(binding);
-    } else if (present !== undefined) this.router.removeBinding(present.value as Binding);
+      else this.#early.add(binding);
+    } else if (present !== undefined) {
+      this.#early.delete(present.value as Binding);
+      this.router.removeBinding(present.value as Binding);
+    }
+  }
+
+  #addEarly(): void {
+    for (const binding of this.#early) {
+      if (!this.#hasEnds(binding)) continue;
+      this.#early.delete(binding);
+      this.router.addBinding(binding);
+    }
   }
 
   #hasEnds({ exchange, destination }: Binding): boolean {

@@ -1,16 +1,21 @@
 import type { AspectTests, TestBody } from './suite/aspect.ts';
 import { boundTests } from './suite/bounds.ts';
 import { browseTests } from './suite/browse.ts';
+import { clockTests } from './suite/clock.ts';
 import { concurrencyTests } from './suite/concurrency.ts';
 import { deduplicationTests } from './suite/dedup.ts';
+import { fenceTests } from './suite/fence.ts';
 import { Fixture } from './suite/fixture.ts';
 import { groupTests } from './suite/groups.ts';
+import { inFlightTests } from './suite/in-flight.ts';
+import { keepLastTests } from './suite/keep-last.ts';
 import { lifecycleTests } from './suite/lifecycle.ts';
 import { type ModelOptions, modelTests } from './suite/model.ts';
 import { moveTests } from './suite/move.ts';
 import { notifierTests } from './suite/notifier.ts';
 import { persistenceTests } from './suite/persistence.ts';
 import { publishTests } from './suite/publish.ts';
+import { rateLimitTests } from './suite/rate-limit.ts';
 import { releaseTests } from './suite/release.ts';
 import { settleTests } from './suite/settle.ts';
 import type { CreateStore } from './suite/store.ts';
@@ -42,11 +47,16 @@ const ASPECTS: readonly AspectTests[] = [
   moveTests,
   sweepTests,
   groupTests,
+  inFlightTests,
+  rateLimitTests,
   deduplicationTests,
+  keepLastTests,
+  fenceTests,
   boundTests,
   topologyTests,
   notifierTests,
   browseTests,
+  clockTests,
   concurrencyTests,
   persistenceTests,
 ];

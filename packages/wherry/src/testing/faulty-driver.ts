@@ -83,6 +83,10 @@ export class FaultyDriver implements Driver {
     return this.#run('publish', () => this.#driver.publish(...args));
   }
 
+  now(): Promise<number> {
+    return this.#driver.now();
+  }
+
   take(...args: Parameters<Driver['take']>): ReturnType<Driver['take']> {
     return this.#run('take', () => this.#driver.take(...args));
   }

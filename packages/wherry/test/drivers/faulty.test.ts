@@ -26,6 +26,11 @@ const queue: QueueRef = {
   evictTo: null,
   messageTtl: null,
   deduplicationWindow: 0,
+  maxInFlight: Infinity,
+  groupMaxInFlight: 1,
+  rateLimit: null,
+  groupRateLimit: null,
+  partitions: 1,
   durable: true,
 };
 const message = {

@@ -2,6 +2,7 @@ import type { NewMessage, QueueRef } from '../../core/driver.ts';
 import type { Death } from '../../core/message.ts';
 import { enter } from './groups.ts';
 import { SCHEDULED } from './item.ts';
+import { makeReplaceable } from './keep-last.ts';
 import type { QueueState } from './queue-state.ts';
 import type { StoredRecord } from './record.ts';
 import { insert } from './spaces.ts';
@@ -9,9 +10,33 @@ import type { LmdbStore } from './store.ts';
 
 const NO_DEATHS: readonly Death[] = Object.freeze([]);
 
+/** What a message keeps when another one takes its place. */
+export interface MessagePlace extends Pick<
+  StoredRecord,
+  'id' | 'publishId' | 'priority' | 'timestamp'
+> {
+  readonly sequence: number;
+}
+
+/**
+ * @param publishId the first copy's id; null: this is the first
+ * @returns a place behind all that are stored
+ */
+export function newPlace(
+  lmdb: LmdbStore,
+  queue: QueueState,
+  message: NewMessage,
+  publishId: string | null,
+  now: number,
+): MessagePlace {
+  lmdb.touch(queue);
+  const id = publishId === null ? (message.id ?? null) : null;
+  const { priority } = message;
+  return { id, publishId, priority, timestamp: now, sequence: nextSequence(queue) };
+}
+
 /**
  * new -> ready or scheduled. A first delay keeps a message out of its group (G11).
- * @param publishId the first copy's id; null: this is the first
  * @returns its id
  */
 export function storeNew(
@@ -19,27 +44,27 @@ export function storeNew(
   queue: QueueState,
   ref: QueueRef,
   message: NewMessage,
-  publishId: string | null,
+  place: MessagePlace,
   now: number,
 ): string {
-  lmdb.touch(queue);
-  const sequence = nextSequence(queue);
-  const given = publishId === null ? (message.id ?? null) : null;
+  const { sequence } = place;
   const availableAt = Math.max(now, message.deliverAt ?? now + message.delay);
+  const isReplaceable = message.keepLast === true && message.deduplicationId !== null;
   const record: StoredRecord = {
     encoding: message.encoding,
-    priority: message.priority,
-    timestamp: now,
+    priority: place.priority,
+    timestamp: place.timestamp,
     availableAt,
     expiresAt: expiryAt(availableAt, message.ttl, ref),
     retryCount: 0,
     deliveryCount: 0,
     bytes: message.bytes,
-    id: given,
-    publishId,
+    id: place.id,
+    publishId: place.publishId,
     suspect: false,
     damaged: false,
     blocksGroup: false,
+    isReplaceable,
     properties: message.properties,
     groupId: message.groupId,
     deduplicationId: message.deduplicationId,
@@ -47,7 +72,11 @@ export function storeNew(
     parked: null,
     body: message.body,
   };
-  const space = availableAt > now ? SCHEDULED : enter(lmdb, queue, message.groupId, sequence);
+  const space =
+    availableAt > now
+      ? SCHEDULED
+      : enter(lmdb, queue, message.groupId, sequence, ref.groupMaxInFlight, now);
+  if (isReplaceable) makeReplaceable(lmdb, queue, message.deduplicationId, sequence);
   return insert(lmdb, queue, record, sequence, space).id;
 }
 
@@ -80,10 +109,11 @@ export function storeMoved(
     publishId: publishId === newId ? null : publishId,
     suspect: false,
     blocksGroup: false,
+    isReplaceable: false,
     deaths,
     parked: null,
   };
-  const space = enter(lmdb, queue, record.groupId, sequence);
+  const space = enter(lmdb, queue, record.groupId, sequence, ref.groupMaxInFlight, now);
   return insert(lmdb, queue, moved, sequence, space).id;
 }
 

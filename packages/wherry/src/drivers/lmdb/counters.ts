@@ -1,3 +1,4 @@
+import type { TokenBucket } from '../../core/token-bucket.ts';
 import { decodeChecked, encodeChecked } from './checked-json.ts';
 import { GROUP, MAIN, SCHEDULED, type Space } from './item.ts';
 
@@ -13,6 +14,10 @@ export class Counters {
   bytes = 0;
   /** The latest time at which something was stored: time never goes back behind it (G14). */
   lastTime = 0;
+  /** The `groupMaxInFlight` of the last take. A sweep, which is told none, goes by it. */
+  slots = 1;
+  /** What its rate limit has let go lately; null: nothing. */
+  bucket: TokenBucket | null = null;
 
   get total(): number {
     return this.mainTotal + this.scheduled + this.waiting;
@@ -43,6 +48,8 @@ export class Counters {
     this.waiting = from.waiting;
     this.bytes = from.bytes;
     this.lastTime = from.lastTime;
+    this.slots = from.slots;
+    this.bucket = from.bucket;
   }
 
   encode(name: string): Uint8Array {
@@ -54,6 +61,8 @@ export class Counters {
       waiting: this.waiting,
       bytes: this.bytes,
       time: this.lastTime,
+      ...(this.slots !== 1 && { slots: this.slots }),
+      ...(this.bucket !== null && { bucket: this.bucket }),
     });
   }
 
@@ -71,6 +80,8 @@ export class Counters {
     counters.waiting = stored.waiting;
     counters.bytes = stored.bytes;
     counters.lastTime = stored.time;
+    counters.slots = stored.slots ?? 1;
+    counters.bucket = stored.bucket ?? null;
     return { name: stored.name, counters };
   }
 }
@@ -83,4 +94,6 @@ interface StoredCounters {
   readonly waiting: number;
   readonly bytes: number;
   readonly time: number;
+  readonly slots?: number;
+  readonly bucket?: TokenBucket;
 }

@@ -40,8 +40,11 @@ export class LmdbDriver implements contract.Driver {
   readonly name = 'lmdb';
   readonly supports: contract.Capabilities = {
     durability: 'power',
+    shared: false,
     atomicFanOut: true,
     atomicBatch: true,
+    transactions: 'the folder belongs to this process: a transaction of yours cannot reach into it',
+    partitions: 'a folder is one place: it has no cluster to spread a queue over',
   };
   readonly topology: LmdbTopology = new LmdbTopology(() => this.#store());
   readonly notifier: LmdbNotifier = new LmdbNotifier();
@@ -55,6 +58,10 @@ export class LmdbDriver implements contract.Driver {
   constructor({ path, clock }: LmdbDriverOptions) {
     this.#path = resolve(path);
     this.#clock = clock;
+  }
+
+  async now(): Promise<number> {
+    return this.#store().now();
   }
 
   async open(): Promise<void> {
@@ -97,7 +104,7 @@ export class LmdbDriver implements contract.Driver {
 
   async publish(
     items: readonly contract.PublishItem[],
-    options: { readonly atomic?: boolean } = {},
+    options: contract.PublishOptions = {},
   ): Promise<readonly contract.PublishOutcome[]> {
     const store = this.#store();
     let weight = 0;
@@ -108,10 +115,12 @@ export class LmdbDriver implements contract.Driver {
     );
   }
 
-  async take(request: contract.TakeRequest): Promise<readonly contract.LeasedMessage[]> {
+  async take(request: contract.TakeRequest): Promise<contract.TakeResult> {
     const store = this.#store();
     const queue = store.queue(request.queue);
-    if (request.ids === undefined && !queue.mayHaveReady(store.now())) return [];
+    if (request.ids === undefined && !queue.mayTake(request.queue, store.now())) {
+      return { messages: [], retryIn: null };
+    }
     return store.committer.write(() => take(store, request));
   }
 
@@ -173,7 +182,7 @@ export class LmdbDriver implements contract.Driver {
 
   async purge(ref: contract.QueueRef): Promise<number> {
     const store = this.#store();
-    const purge = await store.committer.read(() => new Purge(store, store.queue(ref)));
+    const purge = await store.committer.read(() => new Purge(store, store.queue(ref), ref));
     while (await store.committer.write(() => purge.removeSome()));
     return purge.removed;
   }

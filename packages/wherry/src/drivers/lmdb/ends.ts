@@ -1,5 +1,5 @@
 import type { ExtendItem, LostIndexes, Receipt, ReleaseItem } from '../../core/driver.ts';
-import { removeLeased } from './departure.ts';
+import { holdsOthers, removeLeased } from './departure.ts';
 import { goBack } from './groups.ts';
 import type { Lease } from './leases.ts';
 import type { StoredRecord } from './record.ts';
@@ -8,7 +8,9 @@ import type { LmdbStore } from './store.ts';
 
 /** leased -> gone. */
 export function settle(store: LmdbStore, receipts: readonly Receipt[]): LostIndexes {
-  return forHeld(store, receipts, (lease, _index, now) => removeLeased(store, lease, now));
+  return forHeld(store, receipts, (lease, index, now) => {
+    removeLeased(store, lease, receipts[index]!.queue, now);
+  });
 }
 
 /** leased -> ready or scheduled. */
@@ -51,14 +53,15 @@ function forHeld(
 
 function releaseOne(store: LmdbStore, lease: Lease, item: ReleaseItem, now: number): void {
   const { queue } = lease;
+  const ref = item.receipt.queue;
+  if (holdsOthers(lease, ref)) store.notifyReady(queue);
   store.leases.end(lease);
   // A mark that is not rewritten would say after a crash that this delivery had begun.
   if (item.as === 'unstarted' || lease.mark?.active === 0) store.markChanged(lease.mark);
-  if (lease.suspect) store.notifyReady(queue);
   const record = readRecord(store, queue, lease);
   if (record === undefined) return;
   if (record === null) setAside(store, queue, lease);
-  else goBack(store, queue, lease, released(record, item, now), now);
+  else goBack(store, queue, lease, released(record, item, now), ref.groupMaxInFlight, now);
 }
 
 /** What a delivery that ended without being settled leaves behind. */
@@ -71,6 +74,7 @@ function released(record: StoredRecord, item: ReleaseItem, now: number): StoredR
     retryCount: record.retryCount + (item.as === 'retry' ? 1 : 0),
     // Only a delivery that ended well for its holder clears the suspicion.
     suspect: item.suspect ?? (!counts && record.suspect),
+    isReplaceable: false,
     parked: item.parked === undefined ? record.parked : item.parked,
   };
 }

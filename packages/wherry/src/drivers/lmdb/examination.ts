@@ -1,6 +1,7 @@
 import { Counters } from './counters.ts';
 import { expiryOf, GROUP, type Item, itemOf, MAIN, SCHEDULED, type Space } from './item.ts';
 import { expiryKeyMaker, get32, get48, idKey, placeKeyMaker, textKey, timedKey } from './keys.ts';
+import { headsOf } from './heads.ts';
 import { decodeMark } from './marks.ts';
 import type { QueueState } from './queue-state.ts';
 import { decodeRecord, type StoredRecord } from './record.ts';
@@ -46,7 +47,7 @@ export class Examination {
   }
 
   run(): void {
-    const { messages, scheduled, groups } = this.#store.tables;
+    const { messages, scheduled, groups, fences, buckets } = this.#store.tables;
     this.#examineRecords(messages, MAIN);
     this.#examineRecords(scheduled, SCHEDULED);
     this.#examineRecords(groups, GROUP);
@@ -55,6 +56,9 @@ export class Examination {
     this.#examineExpiry();
     this.#examineGroups();
     this.#examineDeduplication();
+    this.#examineReplaceable();
+    this.#examineOwners(fences, 'fences');
+    this.#examineOwners(buckets, 'buckets');
     this.#examineMarks();
     this.#examineCounters();
     for (const key of this.#store.tables.damaged.getKeys()) {
@@ -138,9 +142,8 @@ export class Examination {
     }
     if (groupId === null || !item.isHead) return;
     const key = textKey(number, groupId);
-    const head = read(heads, key);
-    if (head === undefined || get48(head, 0) !== sequence) {
-      this.#add('head', `The group of ${what} names another head.`);
+    if (!headsOf(read(heads, key)).includes(sequence)) {
+      this.#add('head', `The group of ${what} names other heads.`);
       this.#remedies.mendGroup(queue, key);
     }
   }
@@ -199,13 +202,11 @@ export class Examination {
       const bytes = key;
       const queue = this.#queueAt(bytes, 0);
       if (queue === undefined) continue;
-      const found = this.#locate(queue, get48(value, 0));
-      if (
-        found?.item.isHead === true &&
-        isSame(textKey(queue.number, found.item.groupId!), bytes)
-      ) {
-        continue;
-      }
+      const isThere = (sequence: number): boolean => {
+        const item = this.#locate(queue, sequence)?.item;
+        return item?.isHead === true && isSame(textKey(queue.number, item.groupId!), bytes);
+      };
+      if (value.length > 0 && headsOf(value).every(isThere)) continue;
       this.#add(
         'head',
         `A group of '${queue.name}' names a head that is not there: ${hex(bytes)}.`,
@@ -240,6 +241,28 @@ export class Examination {
       const bytes = key;
       if (read(dedup, bytes.subarray(6)) === undefined)
         this.#orphan(dedupTimes, bytes, 'dedupTimes');
+    }
+  }
+
+  #examineReplaceable(): void {
+    const { lasts } = this.#store.tables;
+    for (const { key, value } of lasts.getRange({ snapshot: false })) {
+      if (this.#isBuried(key, 0)) continue;
+      const queue = this.#queueAt(key, 0);
+      const record = queue && this.#locate(queue, get48(value, 0))?.record;
+      const isNamed =
+        record?.isReplaceable === true &&
+        isSame(textKey(queue!.number, record.deduplicationId ?? ''), key);
+      if (!isNamed) this.#orphan(lasts, key, 'lasts');
+    }
+  }
+
+  /** Entries that are a queue's, and no message's. */
+  #examineOwners(table: Table, name: string): void {
+    for (const key of table.getKeys({ snapshot: false })) {
+      if (this.#isBuried(key, 0) || this.#queueAt(key, 0) !== undefined) continue;
+      this.#add('orphan', `An entry of '${name}' is of no queue: ${hex(key)}.`);
+      this.#remedies.removeEntry(table, key);
     }
   }
 

@@ -52,7 +52,8 @@ function removeSome(store: LmdbStore, number: number): boolean {
   left -= removeRecords(store, grave, tables.messages, MAIN, left);
   left -= removeRecords(store, grave, tables.scheduled, SCHEDULED, left);
   left -= removeRecords(store, grave, tables.groups, GROUP, left);
-  for (const table of [tables.places, tables.heads, tables.vacant, tables.damaged]) {
+  const { places, heads, vacant, lasts, fences, buckets, damaged } = tables;
+  for (const table of [places, heads, vacant, lasts, fences, buckets, damaged]) {
     left -= removeKeys(table, prefix, left, () => undefined);
   }
   left -= removeKeys(tables.dedup, prefix, left, (key, value) => {

@@ -135,9 +135,13 @@ export class Leases {
     while (this.#kinds.length > savepoint) {
       const kind = this.#kinds.pop();
       const lease = this.#leases.pop()!;
-      if (kind === ADDED) this.#remove(lease);
-      else if (kind === ENDED) this.#insert(lease);
-      else {
+      if (kind === ADDED) {
+        this.#remove(lease);
+        // `take` has passed it.
+        lease.queue.scan.reset();
+      } else if (kind === ENDED) {
+        this.#insert(lease);
+      } else {
         Object.assign(lease, this.#before.pop());
         this.#watch(lease);
       }

@@ -1,19 +1,16 @@
 import { parseMessageId } from '../../core/message-id.ts';
-import { type Item, SCHEDULED, toStoredMessage } from './item.ts';
+import { SCHEDULED, toStoredMessage } from './item.ts';
 import { get32, get48, idKey } from './keys.ts';
 import type { MessageState } from '../../core/message.ts';
 import type { StoredMessage } from '../../core/driver.ts';
 import type { Lease } from './leases.ts';
 import type { QueueState } from './queue-state.ts';
-import type { StoredRecord } from './record.ts';
-import { locate } from './spaces.ts';
+import { locate, type Located } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
 import { read } from './tables.ts';
 
-export interface Found {
+export interface Found extends Located {
   readonly queue: QueueState;
-  readonly item: Item;
-  readonly record: StoredRecord;
 }
 
 const ID_PATTERN = /^[0-9a-f]{32}$/;

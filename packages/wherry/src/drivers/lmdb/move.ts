@@ -34,7 +34,7 @@ function moveOne(store: LmdbStore, item: MoveItem, now: number): MoveOutcome {
   const record = readRecord(store, lease.queue, lease);
   if (record === undefined || record === null) return { status: 'lost' };
   // It leaves first: its place is free for itself when it comes back to the same queue.
-  removeLeased(store, lease, now);
+  removeLeased(store, lease, receipt.queue, now);
   const deaths = death === undefined ? record.deaths : appendDeath(record.deaths, death, now);
   const publishId = record.publishId ?? lease.id;
   const ids: string[] = [];

@@ -2,7 +2,7 @@ import { GROUP } from './item.ts';
 import { get48, placeKeyMaker, scheduledKeyMaker, SEQUENCE_LIMIT } from './keys.ts';
 import type { QueueState } from './queue-state.ts';
 import type { StoredRecord } from './record.ts';
-import { locate, mainRange, placeInMain } from './spaces.ts';
+import { locate, type Located, mainRange, placeInMain } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
 
 const placeKey = placeKeyMaker();
@@ -18,10 +18,7 @@ function oldestReady(store: LmdbStore, queue: QueueState): number | undefined {
 }
 
 /** What `drop-oldest` drops next: the oldest ready one, else the scheduled one due first. */
-export function nextToEvict(
-  store: LmdbStore,
-  queue: QueueState,
-): ReturnType<typeof locate> | undefined {
+export function nextToEvict(store: LmdbStore, queue: QueueState): Located | undefined {
   const sequence = oldestReady(store, queue) ?? firstScheduled(store, queue);
   return sequence === undefined ? undefined : locate(store, queue, sequence);
 }

@@ -26,11 +26,17 @@ export function promoteDue(store: LmdbStore, queue: QueueState, now: number): vo
     due.push({ sequence, due: get48(key, 4) });
     if (due.length === PROMOTED_MAX) break;
   }
-  for (const one of due) promote(store, queue, one.sequence, one.due);
+  for (const one of due) promote(store, queue, one.sequence, one.due, now);
   queue.nextDue = due.length === PROMOTED_MAX ? now : nextDue(store, queue, now + 1);
 }
 
-function promote(store: LmdbStore, queue: QueueState, sequence: number, due: number): void {
+function promote(
+  store: LmdbStore,
+  queue: QueueState,
+  sequence: number,
+  due: number,
+  now: number,
+): void {
   const place = { space: SCHEDULED, priority: 0, sequence, due, groupId: null } as const;
   const record = readRecord(store, queue, place);
   if (record === undefined) return;
@@ -39,7 +45,8 @@ function promote(store: LmdbStore, queue: QueueState, sequence: number, due: num
     return;
   }
   const item = itemOf(queue, record, sequence, SCHEDULED, due);
-  const space = item.isHead ? MAIN : enter(store, queue, record.groupId, sequence);
+  const { slots } = queue.counters;
+  const space = item.isHead ? MAIN : enter(store, queue, record.groupId, sequence, slots, now);
   replace(store, queue, item, { ...record, blocksGroup: false }, space);
 }
 

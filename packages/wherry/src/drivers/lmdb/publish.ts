@@ -1,9 +1,23 @@
-import type { Evicted, PublishItem, PublishOutcome } from '../../core/driver.ts';
-import { storeNew } from './arrival.ts';
+import type {
+  Evicted,
+  NewMessage,
+  PublishItem,
+  PublishOutcome,
+  QueueRef,
+} from '../../core/driver.ts';
+import { newPlace, storeNew } from './arrival.ts';
 import { findSent, rememberSent } from './deduplication.ts';
+import { removeUnleased } from './departure.ts';
+import { isBehindFence, moveFence } from './fences.ts';
+import { findReplaceable } from './keep-last.ts';
 import { findById } from './lookup.ts';
-import { exceeded, makeRoom } from './room.ts';
+import type { QueueState } from './queue-state.ts';
+import { exceeded, type Limit, makeRoom } from './room.ts';
+import type { Located } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
+
+/** The id of what was sent before, where only its fence is known. */
+const UNKNOWN_ID = '';
 
 function isRefusal(outcome: PublishOutcome): boolean {
   return outcome.status === 'full' || outcome.status === 'missing';
@@ -37,9 +51,12 @@ export function publishAll(store: LmdbStore, items: readonly PublishItem[]): Pub
   return refused === null ? outcomes : items.map(() => refused);
 }
 
-/** Only what drops messages, or goes to several queues with bounds, can fail in the middle. */
+/**
+ * Only what drops messages, replaces one, or goes to several queues with bounds, can fail in the
+ * middle.
+ */
 function mayBeHalfDone(store: LmdbStore, { targets, message }: PublishItem): boolean {
-  if (targets.length > 1) {
+  if (targets.length > 1 || message.keepLast === true) {
     return targets.some((ref) => ref.maxSize !== Infinity || ref.maxBytes !== Infinity);
   }
   const ref = targets[0];
@@ -56,28 +73,31 @@ function publishOne(store: LmdbStore, item: PublishItem, now: number): PublishOu
   if (message.id !== undefined && findById(store, message.id) !== null) {
     return { status: 'duplicate', id: message.id };
   }
-  const { deduplicationId } = message;
   const evicted: Evicted[] = [];
   const ids: string[] = [];
   let firstStored: string | null = null;
+  let hasReplaced = false;
   for (const target of targets) {
     const queue = store.queue(target);
-    const isRemembered = deduplicationId !== null && target.deduplicationWindow > 0;
-    const sent = isRemembered ? findSent(store, queue, deduplicationId, now) : undefined;
+    const sent = sentBefore(store, queue, target, message, now);
     if (sent !== undefined) {
       ids.push(sent);
       continue;
     }
-    const limit = makeRoom(store, queue, target, message.bytes, evicted, now);
+    const before = replacedBy(store, queue, message);
+    const limit = clearPlace(store, queue, target, message, before, evicted, now);
     if (limit !== null) return { status: 'full', queue: target.name, limit };
-    const id = storeNew(store, queue, target, message, firstStored, now);
-    if (isRemembered) {
-      rememberSent(store, queue, deduplicationId, id, now + target.deduplicationWindow);
-    }
-    firstStored ??= id;
+    const place =
+      before === undefined
+        ? newPlace(store, queue, message, firstStored, now)
+        : { ...before.record, sequence: before.item.sequence };
+    const id = storeNew(store, queue, target, message, place, now);
+    remember(store, queue, target, message, id, now);
+    if (before === undefined) firstStored ??= id;
+    else hasReplaced = true;
     ids.push(id);
   }
-  const status = firstStored === null ? 'duplicate' : 'stored';
+  const status = firstStored !== null ? 'stored' : hasReplaced ? 'replaced' : 'duplicate';
   if (ids.length === 1 && evicted.length === 0) return { status, id: ids[0]! };
   return {
     status,
@@ -85,4 +105,70 @@ function publishOne(store: LmdbStore, item: PublishItem, now: number): PublishOu
     ...(ids.length > 1 && { ids }),
     ...(evicted.length > 0 && { evicted }),
   };
+}
+
+/** @returns the id of what was sent in this one's stead, if anything was (G12) */
+function sentBefore(
+  store: LmdbStore,
+  queue: QueueState,
+  target: QueueRef,
+  message: NewMessage,
+  now: number,
+): string | undefined {
+  const { deduplicationId, fence } = message;
+  if (deduplicationId !== null && windowOf(message, target) > 0) {
+    const sent = findSent(store, queue, deduplicationId, now);
+    if (sent !== undefined) return sent;
+  }
+  return fence !== undefined && isBehindFence(store, queue, fence) ? UNKNOWN_ID : undefined;
+}
+
+function remember(
+  store: LmdbStore,
+  queue: QueueState,
+  target: QueueRef,
+  message: NewMessage,
+  id: string,
+  now: number,
+): void {
+  const { deduplicationId, fence } = message;
+  if (deduplicationId !== null) {
+    const window = windowOf(message, target);
+    if (window > 0) rememberSent(store, queue, deduplicationId, id, now + window);
+  }
+  if (fence !== undefined) moveFence(store, queue, fence);
+}
+
+/** @returns milliseconds for which the message's deduplicationId stands for it; 0: it does not */
+function windowOf({ keepLast, deduplicationWindow }: NewMessage, target: QueueRef): number {
+  return keepLast === true ? 0 : (deduplicationWindow ?? target.deduplicationWindow);
+}
+
+/** @returns the message whose place this one is to take, if it does */
+function replacedBy(
+  store: LmdbStore,
+  queue: QueueState,
+  { deduplicationId, keepLast }: NewMessage,
+): Located | undefined {
+  if (keepLast !== true || deduplicationId === null) return undefined;
+  return findReplaceable(store, queue, deduplicationId);
+}
+
+/**
+ * Makes room for a message, or for what it has more than the one that it replaces, which goes.
+ * @returns null, or the bound that has no room: the caller takes back what was done then
+ */
+function clearPlace(
+  store: LmdbStore,
+  queue: QueueState,
+  target: QueueRef,
+  { bytes }: NewMessage,
+  before: Located | undefined,
+  evicted: Evicted[],
+  now: number,
+): Limit | null {
+  if (before === undefined) return makeRoom(store, queue, target, bytes, evicted, now);
+  removeUnleased(store, queue, before, target, now);
+  if (bytes <= before.item.bytes) return null;
+  return makeRoom(store, queue, { ...target, maxSize: Infinity }, bytes, evicted, now);
 }

@@ -1,3 +1,4 @@
+import type { QueueRef } from '../../core/driver.ts';
 import { removeUnleased } from './departure.ts';
 import { GROUP, MAIN, SCHEDULED, type Space } from './item.ts';
 import { get48, numberKey } from './keys.ts';
@@ -20,14 +21,16 @@ export class Purge {
   removed = 0;
   readonly #store: LmdbStore;
   readonly #queue: QueueState;
+  readonly #ref: QueueRef;
   /** Messages from this sequence on came later. */
   readonly #before: number;
   #step = 0;
   #from: Uint8Array | null = null;
 
-  constructor(store: LmdbStore, queue: QueueState) {
+  constructor(store: LmdbStore, queue: QueueState, ref: QueueRef) {
     this.#store = store;
     this.#queue = queue;
+    this.#ref = ref;
     this.#before = queue.counters.nextSequence;
   }
 
@@ -39,7 +42,7 @@ export class Purge {
     for (const sequence of sequences) {
       const found = locate(this.#store, this.#queue, sequence);
       if (found === undefined) continue;
-      removeUnleased(this.#store, this.#queue, found.item, now);
+      removeUnleased(this.#store, this.#queue, found, this.#ref, now);
       this.removed += 1;
     }
     return this.#step < STEPS.length;

@@ -1,3 +1,4 @@
+import type { QueueRef } from '../../core/driver.ts';
 import { messageIdMaker } from '../../core/message-id.ts';
 import { Counters } from './counters.ts';
 import { GROUP, MAIN } from './item.ts';
@@ -16,6 +17,8 @@ export class QueueState {
   readonly leases: Map<number, Lease> = new Map();
   /** Those whose id does not tell their sequence, by id. */
   readonly leasesById: Map<string, Lease> = new Map();
+  /** By group: all its leases. */
+  readonly heldOfGroup: Map<string, number> = new Map();
   /** By group: leases on messages that are not the group's head. */
   readonly heldBesideHead: Map<string, number> = new Map();
   leasedMain = 0;
@@ -45,9 +48,11 @@ export class QueueState {
     return this.counters.scheduled - (this.leases.size - this.leasedMain - this.leasedWaiting);
   }
 
-  /** @returns whether `take` might find something */
-  mayHaveReady(now: number): boolean {
-    return this.counters.mainTotal > this.leasedMain || (this.scheduled > 0 && this.nextDue <= now);
+  /** @returns whether a take in order might find something, or has something to note */
+  mayTake(ref: QueueRef, now: number): boolean {
+    if (this.scheduled > 0 && this.nextDue <= now) return true;
+    if (ref.groupMaxInFlight !== this.counters.slots) return true;
+    return this.counters.mainTotal > this.leasedMain && this.leases.size < ref.maxInFlight;
   }
 
   /** Keeps the lease in the maps and counts of leases. @param by 1 to add, -1 to take away */
@@ -61,10 +66,15 @@ export class QueueState {
     if (lease.space === MAIN) this.leasedMain += by;
     else if (lease.space === GROUP) this.leasedWaiting += by;
     if (lease.suspect) this.leasedSuspects += by;
-    if (lease.groupId !== null && !lease.isHead) {
-      const held = (this.heldBesideHead.get(lease.groupId) ?? 0) + by;
-      if (held === 0) this.heldBesideHead.delete(lease.groupId);
-      else this.heldBesideHead.set(lease.groupId, held);
-    }
+    if (lease.groupId === null) return;
+    count(this.heldOfGroup, lease.groupId, by);
+    if (!lease.isHead) count(this.heldBesideHead, lease.groupId, by);
+    if (by === -1) this.scan.unblock(lease.groupId);
   }
+}
+
+function count(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const changed = (counts.get(key) ?? 0) + by;
+  if (changed === 0) counts.delete(key);
+  else counts.set(key, changed);
 }

@@ -1,3 +1,4 @@
+import type { RateLimit } from '../../core/driver.ts';
 import type { Counters } from './counters.ts';
 import { MinHeap } from './heap.ts';
 import { orderOf, priorityOf, sequenceOf } from './keys.ts';
@@ -10,6 +11,12 @@ export interface Cursor {
   tail: number;
   /** Every stored message below this is leased: where to begin when looking for the oldest. */
   floor: number;
+}
+
+/** A ready message that `take` has passed over. */
+export interface Passed {
+  readonly order: number;
+  readonly suspect: boolean;
 }
 
 /** Beyond this, walking again is cheaper than remembering. */
@@ -26,6 +33,12 @@ export class ReadyScan {
   readonly returned: MinHeap<null> = new MinHeap();
   /** The same for those that are handed out alone. */
   readonly suspects: MinHeap<null> = new MinHeap();
+  /** Passed over until a time, because of their group's rate limit: milliseconds since 1970. */
+  readonly limited: MinHeap<Passed> = new MinHeap();
+  /** By group: passed over because enough of it are leased. */
+  readonly #blocked = new Map<string, Passed[]>();
+  /** The limit of the last take: `limited` goes by it. */
+  groupRateLimit: RateLimit | null = null;
 
   constructor(counters: Counters) {
     this.#counters = counters;
@@ -52,6 +65,36 @@ export class ReadyScan {
     if (heap.size > RETURNED_MAX) this.#rewind(heap);
   }
 
+  /** Passes over a ready message for as long as its group has enough leases. */
+  block(groupId: string, passed: Passed): void {
+    const blocked = this.#blocked.get(groupId);
+    if (blocked === undefined) this.#blocked.set(groupId, [passed]);
+    else blocked.push(passed);
+  }
+
+  hasBlocked(groupId: string): boolean {
+    return this.#blocked.has(groupId);
+  }
+
+  /** A lease of the group has ended: what was passed over is looked at again. */
+  unblock(groupId: string): void {
+    const blocked = this.#blocked.get(groupId);
+    if (blocked === undefined) return;
+    this.#blocked.delete(groupId);
+    for (const passed of blocked) this.#ready(passed);
+  }
+
+  /** What a rate limit held back until now is looked at again. */
+  resume(now: number): void {
+    while (this.limited.size > 0 && this.limited.minKey <= now) this.#ready(this.limited.pop()!);
+  }
+
+  /** Limits have changed: all that was passed over is looked at again. */
+  lookAgain(): void {
+    for (const groupId of this.#blocked.keys()) this.unblock(groupId);
+    this.resume(Infinity);
+  }
+
   /** @returns the order of the first message that was not looked at yet; Infinity: none */
   nextOrder(): number {
     let first = Number.POSITIVE_INFINITY;
@@ -66,6 +109,12 @@ export class ReadyScan {
     this.#cursors.clear();
     this.returned.clear();
     this.suspects.clear();
+    this.limited.clear();
+    this.#blocked.clear();
+  }
+
+  #ready({ order, suspect }: Passed): void {
+    this.ready(priorityOf(order), sequenceOf(order), suspect);
   }
 
   #rewind(heap: MinHeap<null>): void {

@@ -39,6 +39,8 @@ const SUSPECT = 16;
 const DAMAGED = 32;
 /** In `scheduled`: its group waits for it (a back-off); else its first delay is not over. */
 const BLOCKS_GROUP = 64;
+/** `lasts` may name it: it was never leased, unless that was after this was written. */
+const REPLACEABLE = 128;
 
 const ENCODINGS: readonly PayloadEncoding[] = ['json', 'text', 'bytes'];
 
@@ -59,6 +61,7 @@ export interface StoredRecord {
   readonly suspect: boolean;
   readonly damaged: boolean;
   readonly blocksGroup: boolean;
+  readonly isReplaceable: boolean;
   readonly properties: MessageProperties | null;
   readonly groupId: string | null;
   readonly deduplicationId: string | null;
@@ -128,7 +131,8 @@ export function encodeRecord(record: StoredRecord, queue: number, sequence: numb
     (record.publishId === null ? 0 : HAS_PUBLISH_ID) |
     (record.suspect ? SUSPECT : 0) |
     (record.damaged ? DAMAGED : 0) |
-    (record.blocksGroup ? BLOCKS_GROUP : 0);
+    (record.blocksGroup ? BLOCKS_GROUP : 0) |
+    (record.isReplaceable ? REPLACEABLE : 0);
   let bodyLength = body.length;
   if (typeof body === 'string') {
     bodyLength = Buffer.byteLength(body);
@@ -221,6 +225,7 @@ export function decodeRecord(
     suspect: (flags & SUSPECT) !== 0,
     damaged,
     blocksGroup: (flags & BLOCKS_GROUP) !== 0,
+    isReplaceable: (flags & REPLACEABLE) !== 0,
     properties: extras.p ?? null,
     groupId: extras.g ?? null,
     deduplicationId: extras.u ?? null,

@@ -2,7 +2,8 @@ import { Counters } from './counters.ts';
 import type { Remedies } from './examination.ts';
 import { open as openGroup } from './groups.ts';
 import { GROUP, type Item, MAIN, SCHEDULED } from './item.ts';
-import { get48, number48Key, numberKey, textKey } from './keys.ts';
+import { encodeHeads } from './heads.ts';
+import { get48, numberKey, textKey } from './keys.ts';
 import type { QueueState } from './queue-state.ts';
 import { locate, putIndexes, replace, setAside } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
@@ -66,30 +67,28 @@ export class Repair implements Remedies {
         const right = (counted.get(queue.number) ?? new Counters()).copy();
         right.nextSequence = Math.max(right.nextSequence, queue.counters.nextSequence);
         right.lastTime = queue.counters.lastTime;
+        right.slots = queue.counters.slots;
+        right.bucket = queue.counters.bucket;
         this.#store.touch(queue);
         queue.counters.restore(right);
       }
     });
   }
 
-  /** One of those outside the group's waiting room stays its head, the others wait again. */
+  /** As many of those outside the group's waiting room as it has slots stay heads, others wait. */
   #mendGroup(queue: QueueState, key: Uint8Array): void {
     const { heads } = this.#store.tables;
     const outside = this.#membersOutside(queue, key);
-    for (const sequence of outside.slice(1)) {
+    const { slots } = queue.counters;
+    for (const sequence of outside.slice(slots)) {
       const { item, record } = locate(this.#store, queue, sequence)!;
       replace(this.#store, queue, item, { ...record, blocksGroup: false }, GROUP);
     }
-    const [head] = outside;
-    if (head !== undefined) {
-      heads.putSync(key, number48Key(head));
-      return;
-    }
-    heads.removeSync(key);
-    openGroup(this.#store, queue, key, this.#store.now());
+    heads.putSync(key, encodeHeads(outside.slice(0, slots)));
+    openGroup(this.#store, queue, key, slots, this.#store.now());
   }
 
-  /** @returns the sequences, in order, of a group's members that are its head by their record */
+  /** @returns the sequences, in order, of a group's members that are heads by their record */
   #membersOutside(queue: QueueState, key: Uint8Array): number[] {
     const { messages, scheduled } = this.#store.tables;
     const found: number[] = [];

@@ -88,6 +88,6 @@ function vacantGroups(store: LmdbStore): Uint8Array[] {
 function openVacantGroups(store: LmdbStore): void {
   for (const key of vacantGroups(store)) {
     const queue = store.queues.get(get32(key, 0));
-    if (queue !== undefined) open(store, queue, key, store.now());
+    if (queue !== undefined) open(store, queue, key, queue.counters.slots, store.now());
   }
 }

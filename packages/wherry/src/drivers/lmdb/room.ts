@@ -51,7 +51,7 @@ function evict(
   // A dead-letter queue drops nothing to make room for what another queue drops.
   if (target === undefined) return false;
   if (target !== null && exceeded(target, evictTo!, item.bytes) !== null) return false;
-  removeUnleased(store, queue, item, now);
+  removeUnleased(store, queue, victim, ref, now);
   if (target !== null) {
     const deaths = appendDeath(record.deaths, { queue: queue.name, reason: 'overflow' }, now);
     const publishId = record.publishId ?? item.id;

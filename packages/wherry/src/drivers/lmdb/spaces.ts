@@ -29,6 +29,12 @@ const expiryKey = expiryKeyMaker();
 /** Enough of an item to find its record. */
 export type Place = Pick<Item, 'space' | 'priority' | 'sequence' | 'due' | 'groupId'>;
 
+/** A stored message, and where it is. */
+export interface Located {
+  readonly item: Item;
+  readonly record: StoredRecord;
+}
+
 const NOTHING = new Uint8Array(0);
 const priorityValues = Array.from({ length: 256 }, (_, priority) => Uint8Array.of(priority));
 
@@ -136,7 +142,7 @@ export function locate(
   queue: QueueState,
   sequence: number,
   priorities: Iterable<number> = queue.counters.main.keys(),
-): { readonly item: Item; readonly record: StoredRecord } | undefined {
+): Located | undefined {
   const lease = queue.leases.get(sequence);
   if (lease !== undefined) return found(store, queue, lease);
   for (const priority of priorities) {
@@ -165,11 +171,7 @@ export function locate(
   return record === null ? undefined : { item: itemOf(queue, record, sequence, GROUP), record };
 }
 
-function found(
-  store: LmdbStore,
-  queue: QueueState,
-  place: Place,
-): { readonly item: Item; readonly record: StoredRecord } | undefined {
+function found(store: LmdbStore, queue: QueueState, place: Place): Located | undefined {
   const record = readRecord(store, queue, place);
   if (record === undefined || record === null) return undefined;
   return { item: itemOf(queue, record, place.sequence, place.space, place.due), record };

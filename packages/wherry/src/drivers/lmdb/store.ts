@@ -33,6 +33,8 @@ export class LmdbStore implements CommitParticipant {
   readonly numbers: Set<number> = new Set();
   /** Deleted since the store was opened, or with records that are still to be removed. */
   readonly buried: Set<number> = new Set();
+  /** The last of `buckets` that was looked at, to drop those that are full again. */
+  bucketsSeen: Uint8Array | undefined;
   readonly #clock: Clock;
   #clockOffset = 0;
   #touched: QueueState[] = [];

@@ -1,6 +1,7 @@
 import { NEVER, type SweepResult, type SweptMessage } from '../../core/driver.ts';
 import { forgetSent, nextForgotten } from './deduplication.ts';
 import { type Item, toLeasedMessage } from './item.ts';
+import { keepLast } from './keep-last.ts';
 import { get32, get48, number48Key } from './keys.ts';
 import { createLease, type Lease } from './leases.ts';
 import { nextDue, promoteDue } from './promotion.ts';
@@ -91,6 +92,7 @@ function leaseExpired(
   record: StoredRecord,
   now: number,
 ): Swept {
+  if (record.isReplaceable) keepLast(store, queue, record, item.sequence);
   const lease = createLease(queue, record, item.sequence, item.space, item.due, {
     mark: null,
     consumerId: SWEEPER_ID,

@@ -16,13 +16,16 @@ export type Root = RootDatabase<Uint8Array, Uint8Array>;
  *     messages     queue, priority, sequence   -> record: ready, or leased from there
  *     scheduled    queue, due, sequence        -> record: delayed, backing off or parked
  *     groups       queue, group, sequence      -> record: waiting behind its group's head
- *     heads        queue, group                -> the sequence of the group's head
- *     vacant       queue, group                -> groups whose head left while others are held
+ *     heads        queue, group                -> the sequences of the group's heads
+ *     vacant       queue, group                -> groups where held ones that are no heads have slots
  *     places       queue, space, sequence      -> where it is in `scheduled` or `groups`
  *     ids          id                          -> queue, sequence: where the id does not tell
  *     expiry       expiresAt, queue, sequence  -> priority
  *     dedup        queue, deduplicationId      -> until, id
  *     dedupTimes   until, queue, dedup.id      -> nothing
+ *     lasts        queue, deduplicationId      -> the sequence of the message that the next replaces
+ *     fences       queue, key                  -> the greatest value
+ *     buckets      queue, group                -> what the group's rate limit has let go lately
  *     marks        number                      -> a batch that was handed out (G6)
  *     graveyard    queue                       -> a deleted queue whose records are still there
  *     damaged      queue, priority, sequence   -> a record that could not be read, as it was
@@ -43,6 +46,9 @@ export interface Tables {
   readonly expiry: Table;
   readonly dedup: Table;
   readonly dedupTimes: Table;
+  readonly lasts: Table;
+  readonly fences: Table;
+  readonly buckets: Table;
   readonly marks: Table;
   readonly graveyard: Table;
   readonly damaged: Table;
@@ -71,7 +77,7 @@ export function openRoot(path: string): Root {
   return open<Uint8Array, Uint8Array>({
     path,
     noSubdir: false,
-    maxDbs: 20,
+    maxDbs: 24,
     // A transaction that resolved is on the disk, not merely on its way.
     overlappingSync: false,
     // A lone commit starts at once; the committer groups those that come together.
@@ -108,6 +114,9 @@ function tablesOf(root: Root): Tables {
     expiry: table('expiry'),
     dedup: table('dedup'),
     dedupTimes: table('dedupTimes'),
+    lasts: table('lasts'),
+    fences: table('fences'),
+    buckets: table('buckets'),
     marks: table('marks'),
     graveyard: table('graveyard'),
     damaged: table('damaged'),

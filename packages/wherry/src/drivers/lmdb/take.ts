@@ -1,39 +1,65 @@
-import type { LeasedMessage, TakeRequest } from '../../core/driver.ts';
+import type { LeasedMessage, QueueRef, TakeRequest, TakeResult } from '../../core/driver.ts';
+import { isSameRate } from '../../core/token-bucket.ts';
 import { waitingFrom } from './groups.ts';
 import { GROUP, isExpired, MAIN, type Space, toLeasedMessage } from './item.ts';
+import { keepLast } from './keep-last.ts';
 import { orderOf, priorityOf, sequenceOf, textKey } from './keys.ts';
 import { createLease, type Lease } from './leases.ts';
 import { findById, leaseOn } from './lookup.ts';
 import type { Mark } from './marks.ts';
 import { promoteDue } from './promotion.ts';
 import type { QueueState } from './queue-state.ts';
+import { Rates } from './rates.ts';
+import type { Passed } from './ready-scan.ts';
 import { decodeRecord, type StoredRecord } from './record.ts';
 import { mainRange, readRecord, setAside } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
 
 /** ready -> leased: what may be handed out now, at most `max`. */
-export function take(store: LmdbStore, request: TakeRequest): LeasedMessage[] {
+export function take(store: LmdbStore, request: TakeRequest): TakeResult {
   const queue = store.queue(request.queue);
-  promoteDue(store, queue, store.now());
+  const now = store.now();
+  heed(store, queue, request.queue, now);
+  promoteDue(store, queue, now);
   const batch = new Batch(store, queue, request);
   if (request.ids === undefined) batch.takeInOrder();
   else batch.takeByIds(request.ids);
   batch.finish();
-  return batch.messages;
+  const { messages, retryIn } = batch;
+  return { messages, retryIn };
+}
+
+/** Goes by these limits from now on: what others held back is looked at again. */
+function heed(store: LmdbStore, queue: QueueState, ref: QueueRef, now: number): void {
+  const { counters, scan } = queue;
+  const { groupMaxInFlight, groupRateLimit } = ref;
+  if (!isSameRate(groupRateLimit, scan.groupRateLimit) || groupMaxInFlight !== counters.slots) {
+    scan.groupRateLimit = groupRateLimit;
+    scan.lookAgain();
+  }
+  scan.resume(now);
+  if (groupMaxInFlight === counters.slots) return;
+  store.touch(queue);
+  counters.slots = groupMaxInFlight;
 }
 
 /** What is being handed out to one consumer at once. */
 class Batch {
   readonly messages: LeasedMessage[] = [];
+  /** Milliseconds until a rate limit lets the next one go that it held back; null: none did. */
+  retryIn: number | null = null;
   readonly #store: LmdbStore;
   readonly #queue: QueueState;
   readonly #request: TakeRequest;
   readonly #now: number;
   readonly #until: number;
   readonly #mark: Mark;
-  /** A suspect ends the batch: it is handed out alone. */
+  readonly #rates: Rates;
+  readonly #room: number;
+  /** Nothing more is handed out: the rate limit says so, or a suspect, which goes alone. */
   #isClosed = false;
   readonly #unreadable: number[] = [];
+  readonly #replaceable: { readonly record: StoredRecord; readonly sequence: number }[] = [];
 
   constructor(store: LmdbStore, queue: QueueState, request: TakeRequest) {
     this.#store = store;
@@ -42,10 +68,14 @@ class Batch {
     this.#now = store.now();
     this.#until = this.#now + request.leaseDuration;
     this.#mark = store.newMark(queue, request.consumerId, request.bound);
+    this.#rates = new Rates(store, queue, request.queue, this.#now);
+    const { maxInFlight } = request.queue;
+    const isInOrder = request.ids === undefined;
+    this.#room = isInOrder ? Math.min(request.max, maxInFlight - queue.leases.size) : request.max;
   }
 
   get #isFull(): boolean {
-    return this.#isClosed || this.messages.length >= this.#request.max;
+    return this.#isClosed || this.messages.length >= this.#room;
   }
 
   takeInOrder(): void {
@@ -61,7 +91,10 @@ class Batch {
       } else if (known < Number.POSITIVE_INFINITY) {
         (known === returned ? scan.returned : scan.suspects).pop();
         this.#takeAt(known);
-      } else break;
+      } else {
+        this.retryIn = this.#nextWithinRate();
+        break;
+      }
     }
     for (const order of this.#unreadable) setAside(this.#store, this.#queue, placeOf(order));
   }
@@ -69,6 +102,10 @@ class Batch {
   /** What was handed out is to be known after a crash, and to end. */
   finish(): void {
     if (this.messages.length > 0) this.#store.markChanged(this.#mark);
+    this.#rates.finish();
+    for (const { record, sequence } of this.#replaceable) {
+      keepLast(this.#store, this.#queue, record, sequence);
+    }
   }
 
   takeByIds(ids: readonly string[]): void {
@@ -87,7 +124,7 @@ class Batch {
     const priority = priorityOf(from);
     const cursor = this.#queue.scan.cursor(priority);
     const last = before <= orderOf(priority, cursor.tail) ? sequenceOf(before) - 1 : cursor.tail;
-    const limit = this.#request.max - this.messages.length;
+    const limit = this.#room - this.messages.length;
     const range = mainRange(this.#queue, priority, cursor.position + 1, last);
     let seen = 0;
     const walk = this.#store.tables.messageWalk.getRange({ ...range, limit, snapshot: false });
@@ -119,21 +156,65 @@ class Batch {
     }
     // The sweeper finds it by its TTL.
     if (isExpired(record, this.#now)) return;
-    if (record.suspect) {
-      const mustWait = this.#queue.leasedSuspects > 0;
-      if (mustWait || this.messages.length > 0) {
-        this.#queue.scan.suspects.push(orderOf(priority, sequence), null);
-        this.#isClosed = !mustWait;
-        return;
-      }
-      this.#isClosed = true;
+    const { suspect, groupId } = record;
+    const { scan, leasedSuspects } = this.#queue;
+    if (suspect && leasedSuspects > 0) {
+      scan.suspects.push(orderOf(priority, sequence), null);
+      return;
     }
+    if (
+      groupId !== null &&
+      this.#isHeldBack(groupId, { order: orderOf(priority, sequence), suspect })
+    )
+      return;
+    const isAlone = !suspect || this.messages.length === 0;
+    const wait = isAlone ? this.#rates.queueWait() : 0;
+    if (!isAlone || wait > 0) {
+      scan.ready(priority, sequence, suspect);
+      this.#isClosed = true;
+      if (wait > 0) this.retryIn = wait;
+      return;
+    }
+    this.#isClosed = suspect;
+    this.#rates.spend(groupId);
     this.#lease(record, sequence, MAIN, 0);
-    if (record.groupId !== null && !record.suspect) this.#takeFollowers(record.groupId);
+    if (groupId !== null && !suspect) this.#takeFollowers(groupId);
+  }
+
+  /** Passes over what its group has no slot or no token for. @returns whether it did */
+  #isHeldBack(groupId: string, passed: Passed): boolean {
+    const { scan, heldOfGroup } = this.#queue;
+    const wait = this.#rates.groupWait(groupId);
+    if (wait > 0) {
+      scan.limited.push(this.#now + wait, passed);
+      return true;
+    }
+    const isFull = (heldOfGroup.get(groupId) ?? 0) >= this.#request.queue.groupMaxInFlight;
+    if (isFull) scan.block(groupId, passed);
+    return isFull;
+  }
+
+  /** @returns milliseconds until a group's rate limit lets one go that it holds back; null: none */
+  #nextWithinRate(): number | null {
+    const { limited } = this.#queue.scan;
+    for (let next = limited.peek(); next !== undefined; next = limited.peek()) {
+      if (this.#isWaiting(next.order)) return limited.minKey - this.#now;
+      limited.pop();
+    }
+    return null;
+  }
+
+  /** @returns whether a ready message is there */
+  #isWaiting(order: number): boolean {
+    if (this.#queue.leases.has(sequenceOf(order))) return false;
+    const record = readRecord(this.#store, this.#queue, placeOf(order));
+    if (record === null) this.#unreadable.push(order);
+    return !!record && !isExpired(record, this.#now);
   }
 
   /** One batch may hold several of a group, in order (G11). */
   #takeFollowers(groupId: string): void {
+    if (this.#request.queue.groupMaxInFlight > 1) return;
     const key = textKey(this.#queue.number, groupId);
     let from = 0;
     let held = 1;
@@ -142,9 +223,9 @@ class Batch {
       if (next === undefined) return;
       const { item, record } = next;
       from = item.sequence + 1;
-      // The sweeper may hold some that expired.
-      if (this.#queue.leases.has(item.sequence)) continue;
       if (record.suspect || record.availableAt > this.#now || isExpired(record, this.#now)) return;
+      if (this.#rates.queueWait() > 0 || this.#rates.groupWait(groupId) > 0) return;
+      this.#rates.spend(groupId);
       this.#lease(record, item.sequence, GROUP, 0);
       held += 1;
     }
@@ -159,6 +240,7 @@ class Batch {
       until: this.#until,
       cause: null,
     });
+    if (record.isReplaceable) this.#replaceable.push({ record, sequence });
     this.#mark.leases.push(lease);
     this.#store.leases.add(lease);
     this.messages.push(toLeasedMessage(this.#queue, record, lease));

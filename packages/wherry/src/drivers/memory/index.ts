@@ -32,8 +32,11 @@ class MemoryDriver implements contract.Driver {
   readonly name = 'memory';
   readonly supports: contract.Capabilities = {
     durability: 'none',
+    shared: false,
     atomicFanOut: true,
     atomicBatch: true,
+    transactions: 'the memory store is no database: there is no transaction of yours to join',
+    partitions: 'the memory store is one place: it has no cluster to spread a queue over',
   };
   readonly topology = new MemoryTopology();
   readonly notifier: contract.Notifier;
@@ -43,6 +46,10 @@ class MemoryDriver implements contract.Driver {
   constructor(clock: Clock) {
     this.#held = new MemoryStore(clock, randomInt(QUEUE_TAG_LIMIT));
     this.notifier = this.#held.notifier;
+  }
+
+  async now(): Promise<number> {
+    return this.#held.clock.now();
   }
 
   async open(): Promise<void> {
@@ -57,19 +64,21 @@ class MemoryDriver implements contract.Driver {
 
   async publish(
     items: readonly contract.PublishItem[],
-    options: { readonly atomic?: boolean } = {},
+    options: contract.PublishOptions = {},
   ): Promise<readonly contract.PublishOutcome[]> {
     const store = this.#store();
     return options.atomic === true ? publishAll(store, items) : publishEach(store, items);
   }
 
-  async take(request: contract.TakeRequest): Promise<readonly contract.LeasedMessage[]> {
+  async take(request: contract.TakeRequest): Promise<contract.TakeResult> {
     return take(this.#store(), request);
   }
 
   async settle(receipts: readonly contract.Receipt[]): Promise<contract.LostIndexes> {
     const store = this.#store();
-    return this.#forHeld(receipts, (record, _index, now) => store.remove(record, now));
+    return this.#forHeld(receipts, (record, index, now) => {
+      store.remove(record, receipts[index]!.queue, now);
+    });
   }
 
   async release(items: readonly contract.ReleaseItem[]): Promise<contract.LostIndexes> {
@@ -77,7 +86,10 @@ class MemoryDriver implements contract.Driver {
     return this.#forHeld(
       items.map((item) => item.receipt),
       (record, index, now) => {
-        record.queue.release(record, now, () => applyRelease(record, items[index]!, now));
+        const { receipt } = items[index]!;
+        record.queue.release(record, receipt.queue.groupMaxInFlight, now, () => {
+          applyRelease(record, items[index]!, now);
+        });
         if (record.queue.hasReady) store.notifier.notify(record.queue.number, 'ready');
       },
     );
@@ -116,7 +128,7 @@ class MemoryDriver implements contract.Driver {
     const store = this.#store();
     const now = store.clock.now();
     const unheld = [...store.queue(ref).stored()].filter((record) => record.state !== 'leased');
-    for (const record of unheld) store.remove(record, now);
+    for (const record of unheld) store.remove(record, ref, now);
     return unheld.length;
   }
 

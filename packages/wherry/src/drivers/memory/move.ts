@@ -20,12 +20,12 @@ export function move(store: MemoryStore, item: MoveItem): MoveOutcome {
 function transfer(
   store: MemoryStore,
   record: MessageRecord,
-  { targets, death }: MoveItem,
+  { receipt, targets, death }: MoveItem,
   now: number,
 ): MoveOutcome {
   const deaths = death === undefined ? record.deaths : appendDeath(record.deaths, death, now);
   // First, so that its place is free when it comes back to the same queue.
-  store.remove(record, now);
+  store.remove(record, receipt.queue, now);
   const ids: string[] = [];
   const evicted: Evicted[] = [];
   for (const target of targets) {
@@ -34,7 +34,7 @@ function transfer(
     }
     const id = ids.length === 0 ? record.id : null;
     const copy = transferred(store, record, target, id, deaths, now);
-    store.insert(copy, now);
+    store.insert(copy, target, now);
     ids.push(copy.id);
   }
   return evicted.length === 0 ? { status: 'moved', ids } : { status: 'moved', ids, evicted };

@@ -35,12 +35,16 @@ export interface MessageRecord {
   deliveryCount: number;
   parked: NewDeath | null;
   suspect: boolean;
+  /** One with `keepLast`, never leased: the next one with its deduplicationId takes its place. */
+  isReplaceable: boolean;
+  /** When its group's rate limit lets it go, as far as that was looked at: milliseconds since 1970. */
+  resumesAt: number;
   lease: HeldLease | null;
 
   state: MessageState;
   /**
-   * 'outside': the group's head or held; 'waiting' behind them; 'none': it has no group, or its
-   * first delay is not over.
+   * 'outside': one that may be handed out, or was and did not end; 'waiting' behind them; 'none':
+   * it has no group, its first delay is not over, or it is parked for good.
    */
   inGroup: 'none' | 'waiting' | 'outside';
   /** The one heap that holds it, by its state, and its index there. */
@@ -57,6 +61,7 @@ export type RecordContent = Omit<
   | 'deliveryCount'
   | 'parked'
   | 'suspect'
+  | 'resumesAt'
   | 'lease'
   | 'state'
   | 'inGroup'
@@ -88,6 +93,8 @@ export function createRecord(content: RecordContent): MessageRecord {
     deliveryCount: 0,
     parked: null,
     suspect: false,
+    isReplaceable: content.isReplaceable,
+    resumesAt: 0,
     lease: null,
     state: 'ready',
     inGroup: 'none',

@@ -44,11 +44,11 @@ function evict(store: MemoryStore, ref: QueueRef, evicted: Evicted[], now: numbe
     const isThere = store.find(evictTo) !== undefined;
     if (!isThere || exceededLimit(store, evictTo, record.bytes) !== null) return false;
   }
-  store.remove(record, now);
+  store.remove(record, ref, now);
   if (evictTo !== null) {
     const death = { queue: ref.name, reason: 'overflow' } as const;
     const deaths = appendDeath(record.deaths, death, now);
-    store.insert(transferred(store, record, evictTo, record.id, deaths, now), now);
+    store.insert(transferred(store, record, evictTo, record.id, deaths, now), evictTo, now);
   }
   evicted.push({ id: record.id, queue: ref.name, movedTo: evictTo?.name ?? null });
   return true;
@@ -84,6 +84,7 @@ export function transferred(
     availableAt: now,
     expiresAt: expiryAt(now, null, target),
     deaths: frozenDeaths(deaths),
+    isReplaceable: false,
   });
 }
 

@@ -57,22 +57,23 @@ export class MemoryStore {
       : undefined;
   }
 
-  /** new -> ready or scheduled. */
-  insert(record: MessageRecord, now: number): void {
+  /** new -> ready or scheduled. @param ref the record's queue */
+  insert(record: MessageRecord, ref: QueueRef, now: number): void {
     this.messages.set(record.id, record);
     this.journal.note(() => this.messages.delete(record.id));
-    record.queue.add(record, now);
+    record.queue.add(record, ref.groupMaxInFlight, now);
     if (record.state === 'ready') this.notifier.notify(record.queue.number, 'ready');
   }
 
-  /** any state -> gone: there is room, and the next of its group may have become ready. */
-  remove(record: MessageRecord, now: number): void {
+  /** any state -> gone: there is room, and others may go that it held back. @param ref its queue */
+  remove(record: MessageRecord, ref: QueueRef, now: number): void {
     const { queue } = record;
     this.messages.delete(record.id);
     this.journal.note(() => this.messages.set(record.id, record));
-    queue.remove(record, now);
+    const heldOthers = record.groupId !== null || record.suspect || ref.maxInFlight !== Infinity;
+    queue.remove(record, ref.groupMaxInFlight, now);
     this.notifier.notify(queue.number, 'room');
-    if (record.groupId !== null && queue.hasReady) this.notifier.notify(queue.number, 'ready');
+    if (heldOthers && queue.hasReady) this.notifier.notify(queue.number, 'ready');
   }
 
   /** @returns how many messages went with the queue */

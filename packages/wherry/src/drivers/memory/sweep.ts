@@ -8,12 +8,13 @@ const SWEEPER_LEASE_MS = 30_000;
 
 type Swept = SweepResult['messages'][number];
 
-/** Leases what expired to the sweeper, promotes what is due, forgets old deduplication records. */
+/** Leases what expired to the sweeper, promotes what is due, forgets what is over. */
 export function sweep(store: MemoryStore, max: number): SweepResult {
   const now = store.clock.now();
   const messages: Swept[] = [];
   for (const queue of store.queues()) {
     queue.deduplication.forget(now);
+    queue.rates.forget(now);
     if (queue.promoteDue(now)) store.notifier.notify(queue.number, 'ready');
     sweepQueue(store, queue, now, max, messages);
   }

@@ -1,45 +1,59 @@
-import type { LeasedMessage, TakeRequest } from '../../core/driver.ts';
+import type { LeasedMessage, TakeRequest, TakeResult } from '../../core/driver.ts';
 import type { MemoryQueue } from './queue.ts';
 import { isExpired, type MessageRecord, toLeasedMessage } from './record.ts';
 import type { MemoryStore } from './store.ts';
 
+type LeaseOne = (record: MessageRecord) => LeasedMessage;
+
 /** ready -> leased: what may be handed out now, at most `max`. */
-export function take(store: MemoryStore, request: TakeRequest): LeasedMessage[] {
+export function take(store: MemoryStore, request: TakeRequest): TakeResult {
   const now = store.clock.now();
   const queue = store.queue(request.queue);
+  queue.heed(request.queue);
+  queue.rates.forget(now);
   if (queue.promoteDue(now)) store.notifier.notify(queue.number, 'ready');
   const until = now + request.leaseDuration;
-  const lease = (record: MessageRecord): LeasedMessage => {
+  const lease: LeaseOne = (record) => {
     const { consumerId } = request;
     queue.lease(record, { consumerId, token: store.nextToken(), until, cause: null });
     return toLeasedMessage(record);
   };
-  return request.ids === undefined
-    ? takeInOrder(queue, request, now, lease)
-    : takeByIds(store, queue, request.ids, now).slice(0, request.max).map(lease);
+  if (request.ids === undefined) return takeInOrder(queue, request, now, lease);
+  const found = takeByIds(store, queue, request.ids, now);
+  return { messages: found.slice(0, request.max).map(lease), retryIn: null };
 }
 
 function takeInOrder(
   queue: MemoryQueue,
-  request: TakeRequest,
+  { queue: ref, max, perGroup }: TakeRequest,
   now: number,
-  lease: (record: MessageRecord) => LeasedMessage,
-): LeasedMessage[] {
-  const batch: LeasedMessage[] = [];
-  while (batch.length < request.max) {
-    const head = queue.nextEligible(now, batch.length === 0);
-    if (head === undefined) break;
-    batch.push(lease(head));
-    if (head.suspect) break;
-    const { groupId } = head;
-    if (groupId === null) continue;
-    for (let held = 1; held < request.perGroup && batch.length < request.max; held += 1) {
-      const next = queue.nextInGroup(groupId, now);
-      if (next === undefined) break;
-      batch.push(lease(next));
+  lease: LeaseOne,
+): TakeResult {
+  const { rateLimit, groupRateLimit, groupMaxInFlight } = ref;
+  const messages: LeasedMessage[] = [];
+  const room = Math.min(max, ref.maxInFlight - queue.leased);
+  const mayGo = (): boolean => queue.rates.wait(null, rateLimit, now) === 0;
+  const hand = (record: MessageRecord): void => {
+    queue.rates.spend(null, rateLimit, now);
+    if (record.groupId !== null) queue.rates.spend(record.groupId, groupRateLimit, now);
+    messages.push(lease(record));
+  };
+  while (messages.length < room) {
+    const next = queue.nextEligible(now);
+    if (next === undefined) return { messages, retryIn: queue.nextWithinRate(now) };
+    if (next.suspect && messages.length > 0) break;
+    if (!mayGo()) return { messages, retryIn: queue.rates.wait(null, rateLimit, now) };
+    hand(next);
+    if (next.suspect) break;
+    const { groupId } = next;
+    if (groupId === null || groupMaxInFlight > 1) continue;
+    for (let held = 1; held < perGroup && messages.length < room && mayGo(); held += 1) {
+      const follower = queue.nextInGroup(groupId, now);
+      if (follower === undefined) break;
+      hand(follower);
     }
   }
-  return batch;
+  return { messages, retryIn: null };
 }
 
 function takeByIds(

@@ -1,7 +1,7 @@
 import type { Fixture } from './fixture.ts';
 
 /** What not every store can do. A test that needs it is skipped only when a gap says why. */
-export type SuiteNeed = 'reopen' | 'crash' | 'atomicFanOut' | 'atomicBatch';
+export type SuiteNeed = 'reopen' | 'crash' | 'atomicFanOut' | 'atomicBatch' | 'atomicDrops';
 
 export type TestBody = (fixture: Fixture) => Promise<void>;
 

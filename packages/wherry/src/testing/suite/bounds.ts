@@ -92,6 +92,24 @@ export const boundTests: AspectTests = {
     assert.deepEqual(await t.takeTexts(queue), ['d', 'big']);
   },
 
+  'G8 G13 an atomic batch to several queues may drop what it has stored itself': {
+    needs: 'atomicDrops',
+    body: async (t) => {
+      const other = await t.createQueue('other');
+      const queue = await t.createQueue('drop-own', { maxSize: 1, overflow: 'drop-oldest' });
+      const items = [queue, other, queue].map((target, i) => ({
+        targets: [target],
+        message: newMessage(`item ${i}`),
+      }));
+      const outcomes = (await t.driver.publish(items, { atomic: true })) as StoredOutcome[];
+      assert.deepEqual(
+        outcomes[2]?.evicted?.map(({ id }) => id),
+        [outcomes[0]?.id],
+      );
+      assert.deepEqual(await t.takeTexts(queue), ['item 2']);
+    },
+  },
+
   'G8 a message that can never fit drops nothing': async (t) => {
     const queue = await t.createQueue('too-big', { maxBytes: 100, overflow: 'drop-oldest' });
     await t.sendAll(queue, ['a', 'b'], { bytes: 50 });

@@ -124,6 +124,42 @@ export const deduplicationTests: AspectTests = {
     assert.deepEqual(await t.takeTexts(second), ['b']);
   },
 
+  'G12 a message may have a window of its own: longer, shorter or none': async (t) => {
+    const queue = await t.createQueue('own-window', WINDOW);
+    const send = async (deduplicationId: string, deduplicationWindow?: number): Promise<string> => {
+      const message = newMessage('m', { deduplicationId, deduplicationWindow });
+      return (await t.publish([queue], message)).status;
+    };
+    for (const window of [WINDOW_MS * 2, WINDOW_MS / 2, 0]) {
+      assert.equal(await send(`own ${window}`, window), 'stored');
+    }
+    t.clock.advance(WINDOW_MS / 2 - 1);
+    await t.sweep();
+    assert.equal(await send('own 0'), 'stored', 'nothing was remembered');
+    assert.equal(await send('own 500'), 'duplicate');
+    assert.equal(await send('own 500', 0), 'stored', 'it asks not to be compared');
+    t.clock.advance(1);
+    await t.sweep();
+    assert.equal(await send('own 500'), 'stored');
+    t.clock.advance(WINDOW_MS * 1.5 - 1);
+    await t.sweep();
+    assert.equal(await send('own 2000'), 'duplicate');
+    assert.equal(await send('own 2000', 1), 'duplicate', 'the window began with the first');
+    t.clock.advance(1);
+    assert.equal(await send('own 2000'), 'stored');
+  },
+
+  'G12 a message may have a window where its queue has none': async (t) => {
+    const queue = await t.createQueue('only-own-window');
+    const fields = { deduplicationId: 'd', deduplicationWindow: 100 };
+    const id = await t.send(queue, 'first', fields);
+    const again = await t.publish([queue], newMessage('again', fields));
+    assert.deepEqual(again, { status: 'duplicate', id });
+    await t.send(queue, 'without', { deduplicationId: 'd' });
+    t.clock.advance(100);
+    await t.send(queue, 'second', fields);
+  },
+
   'G12 deduplication ids may hold anything': async (t) => {
     const queue = await t.createQueue('ids', WINDOW);
     const ids = [

@@ -12,13 +12,17 @@ import type {
   StoredMessage,
   SweepResult,
   TakeRequest,
+  TakeResult,
 } from '../../core/driver.ts';
 import type { MessageState } from '../../core/message.ts';
 import type { CreateStore, SuiteStore } from './store.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 /** The answer to a message that was stored, or had been before. */
-export type StoredOutcome = Extract<PublishOutcome, { status: 'stored' | 'duplicate' }>;
+export type StoredOutcome = Extract<
+  PublishOutcome,
+  { status: 'stored' | 'replaced' | 'duplicate' }
+>;
 
 export const LEASE_MS = 30_000;
 
@@ -123,6 +127,11 @@ export class Fixture {
       evictTo: null,
       messageTtl: null,
       deduplicationWindow: 0,
+      maxInFlight: Infinity,
+      groupMaxInFlight: 1,
+      rateLimit: null,
+      groupRateLimit: null,
+      partitions: 1,
       durable: true,
       ...limits,
     };
@@ -174,6 +183,12 @@ export class Fixture {
     queue: QueueRef,
     request: Partial<TakeRequest> = {},
   ): Promise<readonly LeasedMessage[]> {
+    const { messages } = await this.takeResult(queue, request);
+    return messages;
+  }
+
+  /** As `take`, with what the store says about its rate limits. */
+  takeResult(queue: QueueRef, request: Partial<TakeRequest> = {}): Promise<TakeResult> {
     return this.#driver.take({
       queue,
       consumerId: 'consumer',

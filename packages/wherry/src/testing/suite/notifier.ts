@@ -42,6 +42,41 @@ export const notifierTests: AspectTests = {
     await expectNotice(t, queue, 'ready', () => t.settle(queue, g1));
   },
 
+  'takers are told when a lease ends that kept others from going': async (t) => {
+    const queue = await t.createQueue('queue', { maxInFlight: 1 });
+    await t.sendAll(queue, ['a', 'b', 'c']);
+    const a = await t.takeOne(queue);
+    await expectNotice(t, queue, 'ready', () => t.settle(queue, a));
+    const b = await t.takeOne(queue);
+    await expectNotice(t, queue, 'ready', () => t.release(queue, b, { delay: 1_000 }));
+    const c = receiptOf(queue, await t.takeOne(queue));
+    await t.send(queue, 'd');
+    await expectNotice(t, queue, 'ready', () => t.driver.move([{ receipt: c, targets: [] }]));
+    await t.takeOne(queue, { leaseDuration: 10 });
+    await t.send(queue, 'e');
+    t.clock.advance(10);
+    const [swept] = await t.sweep();
+    await expectNotice(t, queue, 'ready', () => t.settle(queue, swept!));
+  },
+
+  'takers are told when a lease ends that left its group no slot': async (t) => {
+    const queue = await t.createQueue('queue', { groupMaxInFlight: 2 });
+    await t.sendAll(queue, ['g1', 'g2', 'g3'], { groupId: 'g' });
+    const g1 = await t.takeOne(queue);
+    const narrow = { ...queue, groupMaxInFlight: 1 };
+    assert.deepEqual(await t.take(narrow), []);
+    await expectNotice(t, queue, 'ready', () => t.settle(narrow, g1));
+  },
+
+  'takers are told when the next suspect may go': async (t) => {
+    const queue = await t.createQueue('queue');
+    await t.sendAll(queue, ['a', 'b']);
+    for (const one of await t.take(queue)) await t.release(queue, one, { suspect: true });
+    const a = await t.takeOne(queue);
+    assert.deepEqual(await t.take(queue), []);
+    await expectNotice(t, queue, 'ready', () => t.settle(queue, a));
+  },
+
   'senders are told of room': async (t) => {
     const limits = { maxSize: 2, overflow: 'drop-oldest' } as const;
     const queue = await t.createQueue('queue', limits);

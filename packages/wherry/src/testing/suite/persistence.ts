@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import type { AspectTests, NeedyTest, SuiteNeed } from './aspect.ts';
-import { type Fixture, LEASE_MS, newMessage, receiptOf, textsOf } from './fixture.ts';
+import {
+  type Fixture,
+  LEASE_MS,
+  newMessage,
+  receiptOf,
+  type StoredOutcome,
+  textsOf,
+} from './fixture.ts';
 
 type Restart = (fixture: Fixture) => Promise<void>;
 
@@ -179,6 +186,74 @@ const AFTER_RESTART: Readonly<
     assert.equal(again.id, g1!.id);
     await t.settle(queue, again);
     assert.deepEqual(await t.takeTexts(queue), ['g2']);
+  },
+
+  'G11 a group has its slots again': async (t, restart) => {
+    const queue = await t.createQueue('slots', { groupMaxInFlight: 2 });
+    await t.sendAll(queue, ['g1', 'g2', 'g3', 'g4', 'g5'], { groupId: 'g' });
+    const [g1, g2] = await t.take(queue);
+    await t.release(queue, g1!, { delay: 1_000 });
+    await restart(t);
+    assert.deepEqual(await t.take(queue), [], 'g1 backs off, g2 is held');
+    await t.settle(queue, g2!);
+    assert.deepEqual(await t.takeTexts(queue), ['g3']);
+    t.clock.advance(1_000);
+    await restart(t);
+    assert.deepEqual(await t.takeTexts(queue), ['g1']);
+    await t.send(queue, 'g6', { groupId: 'g', delay: 1_000 });
+    await restart(t);
+    assert.deepEqual(await t.take(queue), []);
+  },
+
+  'limits: what a rate has let go is spent still': async (t, restart) => {
+    const rate = { max: 2, per: 60_000 };
+    const limits = {
+      groupMaxInFlight: 9,
+      rateLimit: { max: 5, per: 60_000 },
+      groupRateLimit: rate,
+    };
+    const queue = await t.createQueue('rate', limits);
+    await t.sendAll(queue, ['g1', 'g2', 'g3'], { groupId: 'g' });
+    await t.sendAll(queue, ['h1', 'h2', 'h3'], { groupId: 'h' });
+    assert.deepEqual(await t.takeTexts(queue, { max: 3 }), ['g1', 'g2', 'h1']);
+    t.clock.advance(10_000);
+    await restart(t);
+    const { messages, retryIn } = await t.takeResult(queue);
+    assert.deepEqual([textsOf(messages), retryIn], [['h2'], 20_000]);
+    await restart(t);
+    assert.equal((await t.takeResult(queue)).retryIn, 20_000);
+    t.clock.advance(20_000);
+    assert.deepEqual(await t.takeTexts(queue), ['g3', 'h3']);
+    await t.sendAll(queue, ['a', 'b']);
+    assert.deepEqual(await t.takeTexts(queue), ['a']);
+  },
+
+  'G12 fences hold': async (t, restart) => {
+    const queue = await t.createQueue('fence');
+    const send = async (value: number): Promise<string> =>
+      (await t.publish([queue], newMessage('m', { fence: { key: 'k', value } }))).status;
+    assert.equal(await send(2 ** 40), 'stored');
+    await restart(t);
+    assert.equal(await send(2 ** 40), 'duplicate');
+    assert.equal(await send(2 ** 40 + 1), 'stored');
+  },
+
+  'G12 with keepLast what waits is replaced still, what was leased is not': async (t, restart) => {
+    const queue = await t.createQueue('last');
+    const send = (text: string, deduplicationId: string) =>
+      t.publish([queue], newMessage(text, { deduplicationId, keepLast: true }));
+    const first = await send('first', 'd');
+    await send('leased', 'e');
+    const leased = await t.takeOne(queue, {
+      ids: [((await send('leased', 'e')) as StoredOutcome).id],
+    });
+    await restart(t);
+    assert.deepEqual(await send('second', 'd'), { ...first, status: 'replaced' });
+    assert.equal((await send('new', 'e')).status, 'stored');
+    await t.release(queue, leased, { as: 'unstarted' });
+    await restart(t);
+    assert.equal((await send('newer', 'e')).status, 'replaced');
+    assert.deepEqual(await t.takeTexts(queue), ['second', 'leased', 'newer']);
   },
 
   'G12 what was sent is remembered': async (t, restart) => {

@@ -98,6 +98,22 @@ export const sweepTests: AspectTests = {
     assert.deepEqual(seen.toSorted(), texts);
   },
 
+  'of leases that began together a sweep takes at most max, and the next the rest': async (t) => {
+    const queue = await t.createQueue('together');
+    const texts = ['a', 'b', 'c', 'd', 'e'];
+    await t.sendAll(queue, texts);
+    const [a] = await t.take(queue);
+    await t.settle(queue, a!);
+    t.clock.advance(LEASE_MS);
+    const seen: string[] = [];
+    for (const expected of [3, 1, 0]) {
+      const messages = await t.sweep(3);
+      assert.equal(messages.length, expected);
+      seen.push(...textsOf(messages));
+    }
+    assert.deepEqual(seen.toSorted(), ['b', 'c', 'd', 'e']);
+  },
+
   'a sweep makes ready what is due': async (t) => {
     const queue = await t.createQueue('due');
     await t.send(queue, 'now', { delay: 100 });

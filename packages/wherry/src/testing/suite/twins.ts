@@ -26,14 +26,22 @@ export interface TakeSpec extends Pick<
   readonly queue: number;
 }
 
+/** What of a queue changes while a history runs. */
+export type FlowLimits = Pick<
+  QueueRef,
+  'maxInFlight' | 'groupMaxInFlight' | 'rateLimit' | 'groupRateLimit'
+>;
+
 /** Queues in which bounds, evictions, windows and TTLs meet within a few messages. */
 const DEAD: Partial<QueueRef> = { maxSize: 4 };
 const LIMITS: readonly Partial<QueueRef>[] = [
   { deduplicationWindow: 1_000 },
-  { maxSize: 6, messageTtl: 400, deduplicationWindow: 300 },
-  { maxSize: 5, maxBytes: 40, overflow: 'drop-oldest' },
+  { maxSize: 6, messageTtl: 400, deduplicationWindow: 300, maxInFlight: 3, groupMaxInFlight: 2 },
+  { maxSize: 5, maxBytes: 40, overflow: 'drop-oldest', rateLimit: { max: 3, per: 300 } },
 ];
 const QUEUE_DEAD: number = LIMITS.length;
+/** The one that drops its oldest. */
+export const QUEUE_DROPPING: number = LIMITS.findIndex(({ overflow }) => overflow !== undefined);
 export const QUEUE_COUNT: number = LIMITS.length + 1;
 /** The dead letters stay: another queue names them. */
 export const DELETABLE_QUEUES: number = 2;
@@ -88,7 +96,8 @@ export class Twins {
     const request = { ...spec, consumerId: 'consumer' };
     const expected = await this.#model.take({ ...request, queue: pair.model });
     const actual = await this.#real.take({ ...request, queue: pair.real });
-    this.#lease(pair, expected, actual, spec.bound ? 'bound' : 'unbound');
+    assert.equal(actual.retryIn, expected.retryIn);
+    this.#lease(pair, expected.messages, actual.messages, spec.bound ? 'bound' : 'unbound');
   }
 
   /** Leases what these picks find among all that is stored in the queue. */
@@ -106,7 +115,18 @@ export class Twins {
     const order = (message: LeasedMessage): number => modelIds.indexOf(this.#modelId(message.id));
     const inOrder = (messages: readonly LeasedMessage[]) =>
       messages.toSorted((a, b) => order(a) - order(b));
-    this.#lease(pair, inOrder(expected), inOrder(actual), bound ? 'bound' : 'unbound');
+    this.#lease(
+      pair,
+      inOrder(expected.messages),
+      inOrder(actual.messages),
+      bound ? 'bound' : 'unbound',
+    );
+  }
+
+  /** As `updateQueue` does: who calls from now on says so; leases keep what they were given. */
+  setLimits(queue: number, limits: FlowLimits): void {
+    const { model, real } = this.#queues[queue]!;
+    this.#queues[queue] = { model: { ...model, ...limits }, real: { ...real, ...limits } };
   }
 
   async settle(picks: readonly number[]): Promise<void> {
@@ -210,8 +230,12 @@ export class Twins {
    * outside its group until it is swept again.
    */
   async restart(how: 'reopen' | 'crash'): Promise<void> {
+    // A sweeper that let its lease end has it again.
+    await this.sweep();
     await this.#settle(this.#leases.heldBy('sweeper of TTLs'));
-    const items = this.#leases.heldBy('bound').map(({ queue, model }) => ({
+    // Where several processes have the store open, such leases go on until their time.
+    const ended = this.#real.supports.shared ? [] : this.#leases.heldBy('bound');
+    const items = ended.map(({ queue, model }) => ({
       receipt: receiptOf(queue.model, model),
       leaseDuration: 0,
     }));

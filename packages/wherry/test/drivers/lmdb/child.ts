@@ -42,7 +42,7 @@ async function fill(): Promise<void> {
   let settled = 0;
   // LMDB uses the room of what is gone from the next commit but one on.
   for (let round = 0; round < 4; round++) {
-    const taken = await driver.take({ ...request, max: 50 });
+    const { messages: taken } = await driver.take({ ...request, max: 50 });
     const lost = await driver.settle(taken.map((message) => receiptOf(queue, message)));
     settled += taken.length - lost.length;
   }
@@ -64,7 +64,7 @@ if (what === 'fill') {
   await fill();
   await driver.close();
 } else {
-  if (what === 'deliver') say(await driver.take({ ...request, max: 100 }));
+  if (what === 'deliver') say((await driver.take({ ...request, max: 100 })).messages);
   else say('open');
   stayAlive();
 }

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import type { QueueRef } from '../../../src/core/driver.ts';
 import { StorageError, StorageInUseError } from '../../../src/core/errors.ts';
 import { doctor } from '../../../src/drivers/lmdb/doctor.ts';
+import { FORMAT } from '../../../src/drivers/lmdb/format.ts';
+import { textKey } from '../../../src/drivers/lmdb/keys.ts';
 import type { Table, Tables } from '../../../src/drivers/lmdb/tables.ts';
 import { bodies, Fixture, receiptOf } from './fixture.ts';
 
@@ -19,6 +21,7 @@ async function createStore(fixture: Fixture): Promise<QueueRef> {
     { ttl: 60_000, priority: 7 },
     { delay: 10 },
     { deduplicationId: 'd' },
+    { deduplicationId: 'd', keepLast: true, fence: { key: 'k', value: 1 } },
   );
   await fixture.publish(queue, { body: 'behind', groupId: 'h' });
   const [swift, first, second] = await fixture.take(queue, { max: 3, bound: false });
@@ -50,9 +53,9 @@ test('a store that is in order has no problems', async (t) => {
   const report = await doctor(fixture.path);
   assert.deepEqual(report, {
     path: fixture.path,
-    format: 1,
+    format: FORMAT,
     queues: 2,
-    messages: 9,
+    messages: 10,
     problems: [],
     repaired: 0,
   });
@@ -90,6 +93,37 @@ for (const name of TABLES) {
   }
 }
 
+test('entries that name no message to replace, or no queue, are found and removed', async (t) => {
+  const fixture = await Fixture.create(t);
+  await createStore(fixture);
+  await fixture.behindItsBack(({ lasts, fences, buckets }) => {
+    lasts.putSync(textKey(1, 'other'), Uint8Array.from(lasts.getBinary(firstKey(lasts))!));
+    fences.putSync(textKey(77, 'k'), new Uint8Array(8));
+    buckets.putSync(textKey(77, 'g'), new Uint8Array(20));
+  });
+  const { problems, repaired } = await doctor(fixture.path, { repair: true });
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['orphan', 'orphan', 'orphan'],
+  );
+  assert.equal(repaired, 3);
+  assert.deepEqual((await doctor(fixture.path)).problems, []);
+  await fixture.driver.open();
+});
+
+test('a group keeps as many heads as it has slots', async (t) => {
+  const fixture = await Fixture.create(t);
+  const queue = await fixture.createQueue('queue', { groupMaxInFlight: 3 });
+  assert.deepEqual(await fixture.take(queue), []);
+  const members = ['1', '2', '3', '4'].map((body) => ({ body, groupId: 'g' }));
+  await fixture.publish(queue, ...members);
+  await fixture.behindItsBack(({ heads }) => heads.removeSync(firstKey(heads)));
+  assert.ok((await doctor(fixture.path, { repair: true })).repaired > 0);
+  assert.deepEqual((await doctor(fixture.path)).problems, []);
+  await fixture.driver.open();
+  assert.deepEqual(bodies(await fixture.take(queue)), ['1', '2', '3']);
+});
+
 test('counters that are wrong are counted anew', async (t) => {
   const fixture = await Fixture.create(t);
   const queue = await createStore(fixture);
@@ -108,7 +142,7 @@ test('compacting makes the file smaller and keeps what is in it', async (t) => {
   const queue = await createStore(fixture);
   const many = Array.from({ length: 2_000 }, () => ({ body: 'x'.repeat(1_000), delay: 1 }));
   await fixture.publish(queue, ...many);
-  assert.equal(await fixture.driver.purge(queue), many.length + 7);
+  assert.equal(await fixture.driver.purge(queue), many.length + 8);
   await fixture.publish(queue, { body: 'kept' });
   await fixture.driver.close();
   const file = join(fixture.path, 'data.mdb');
@@ -128,7 +162,7 @@ test('progress is told', async (t) => {
   await fixture.driver.close();
   const seen: number[] = [];
   await doctor(fixture.path, { onProgress: (messages) => seen.push(messages) });
-  assert.equal(seen.at(-1), 9);
+  assert.equal(seen.at(-1), 10);
   await fixture.driver.open();
 });
 

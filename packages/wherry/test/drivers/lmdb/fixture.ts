@@ -63,8 +63,11 @@ export class Fixture {
     return outcomes.map((outcome) => ('id' in outcome ? outcome.id : outcome.status));
   }
 
-  take(queue: QueueRef, request: Partial<TakeRequest> = {}): Promise<readonly LeasedMessage[]> {
-    return this.driver.take({
+  async take(
+    queue: QueueRef,
+    request: Partial<TakeRequest> = {},
+  ): Promise<readonly LeasedMessage[]> {
+    const { messages } = await this.driver.take({
       queue,
       consumerId: 'consumer',
       max: 10,
@@ -73,6 +76,7 @@ export class Fixture {
       perGroup: 1,
       ...request,
     });
+    return messages;
   }
 }
 
@@ -86,6 +90,11 @@ export function queueRef(name: string, number: number, limits: Partial<QueueRef>
     evictTo: null,
     messageTtl: null,
     deduplicationWindow: 0,
+    maxInFlight: Infinity,
+    groupMaxInFlight: 1,
+    rateLimit: null,
+    groupRateLimit: null,
+    partitions: 1,
     durable: true,
     ...limits,
   };

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import type { LeasedMessage } from '../../../src/core/driver.ts';
 import { StorageError, StorageVersionError } from '../../../src/core/errors.ts';
 import { doctor } from '../../../src/drivers/lmdb/doctor.ts';
 import { FORMAT, storeFacts } from '../../../src/drivers/lmdb/format.ts';
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
-import { Fixture } from './fixture.ts';
+import { bodies, Fixture, queueRef, receiptOf } from './fixture.ts';
 
 function digestOf(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -34,6 +36,49 @@ test('a store that does not know itself any more is refused, not overwritten', a
   const isDamaged = (error: StorageError): boolean => error.code === 'STORAGE_DAMAGED';
   await assert.rejects(fixture.driver.open(), isDamaged);
   await assert.rejects(fixture.driver.open(), isDamaged, 'the second time too');
+});
+
+/**
+ * A folder of format 1, compressed: a queue with two groups (the head of one backs off), a delayed
+ * message, one with a TTL, a deduplication record, and two leases that go on. It was made by version
+ * 0.1.0 with the clock that a Fixture begins with.
+ */
+const FORMAT_1 = new URL('format-1.mdb.gz', import.meta.url);
+
+test('a store of format 1 opens with all that is in it, and goes on', async (t) => {
+  const fixture = await Fixture.create(t);
+  const { clock, driver } = fixture;
+  await driver.close();
+  writeFileSync(join(fixture.path, 'data.mdb'), gunzipSync(readFileSync(FORMAT_1)));
+  await driver.open();
+  const [entry] = await driver.topology.load();
+  const queue = queueRef(entry!.name, entry!.number, { deduplicationWindow: 60_000 });
+  const states = async (): Promise<number[]> => {
+    const { ready, scheduled, leased } = await fixture.driver.counts(queue);
+    return [ready, scheduled, leased];
+  };
+  assert.deepEqual(await states(), [5, 2, 2]);
+  assert.deepEqual(await fixture.publish(queue, { deduplicationId: 'd' }), [
+    (await driver.browse({ queue, state: 'ready', limit: 9 })).messages.find(
+      ({ body }) => body === 'once',
+    )!.id,
+  ]);
+  const wide = { ...queue, groupMaxInFlight: 2 };
+  assert.deepEqual(bodies(await fixture.take(wide)), ['ttl', 'once']);
+  const leased = (await driver.browse({ queue, state: 'leased', limit: 9 })).messages;
+  const g1 = leased.find(({ body }) => body === 'g1') as LeasedMessage;
+  assert.deepEqual(await driver.settle([receiptOf(wide, g1)]), []);
+  assert.deepEqual(bodies(await fixture.take(wide)), ['g2', 'g3']);
+  clock.advance(1_000);
+  assert.deepEqual(bodies(await fixture.take(wide)), ['h1', 'delayed']);
+  await fixture.publish(wide, { body: 'h3', groupId: 'h' });
+  assert.deepEqual(bodies(await fixture.take(wide)), ['h2']);
+  await fixture.reopen();
+  assert.deepEqual(await states(), [1, 0, 8]);
+  await fixture.driver.close();
+  const report = await doctor(fixture.path);
+  assert.deepEqual([report.format, report.problems], [FORMAT, []]);
+  await fixture.driver.open();
 });
 
 test('opening and closing changes nothing that is stored', async (t) => {

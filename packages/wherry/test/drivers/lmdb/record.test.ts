@@ -34,6 +34,7 @@ const record: fc.Arbitrary<StoredRecord> = fc
     suspect: fc.boolean(),
     damaged: fc.constant(false),
     blocksGroup: fc.boolean(),
+    isReplaceable: fc.boolean(),
     properties: fc.option(plain({ contentType: text, correlationId: text })),
     groupId: fc.option(text),
     deduplicationId: fc.option(text),

@@ -3,17 +3,18 @@ import type { Driver, LeasedMessage } from '../../../src/core/driver.ts';
 import { MemoryQueue } from '../../../src/drivers/memory/queue.ts';
 import type { MessageRecord } from '../../../src/drivers/memory/record.ts';
 import { MemoryStore } from '../../../src/drivers/memory/store.ts';
-import { browseAll, type Bug, override, receiptOf } from './plant.ts';
+import { browseAll, type Bug, override, patch, receiptOf } from './plant.ts';
 
 /** Leases of another length than they say. */
 function takeWithLease(driver: Driver, extra: number): Driver['take'] {
   return async (request) => {
     const leaseDuration = request.leaseDuration + extra;
-    const batch = await driver.take({ ...request, leaseDuration });
-    return batch.map((one) => ({
+    const { messages, retryIn } = await driver.take({ ...request, leaseDuration });
+    const changed = messages.map((one) => ({
       ...one,
       lease: { ...one.lease, until: one.lease.until - extra },
     }));
+    return { messages: changed, retryIn };
   };
 }
 
@@ -24,23 +25,11 @@ function takeInOrder(
 ): Driver['take'] {
   return async (request) => {
     if (request.ids !== undefined) return driver.take(request);
-    const all = (await driver.take({ ...request, max: 1_000 })).toSorted(isBefore);
+    const { messages, retryIn } = await driver.take({ ...request, max: 1_000 });
+    const all = messages.toSorted(isBefore);
     const rest = all.slice(request.max).map((one) => receiptOf(request.queue, one));
     await driver.release(rest.map((receipt) => ({ receipt, delay: 0, as: 'unstarted' })));
-    return all.slice(0, request.max);
-  };
-}
-
-/** Replaces a method of the driver's inside. @returns how to put it back */
-function patch<T extends object, K extends keyof T>(
-  prototype: T,
-  key: K,
-  method: T[K],
-): () => void {
-  const original = prototype[key];
-  prototype[key] = method;
-  return () => {
-    prototype[key] = original;
+    return { messages: all.slice(0, request.max), retryIn };
   };
 }
 
@@ -146,8 +135,8 @@ export const LEASE_BUGS: Readonly<Record<string, Bug>> = {
       return patch(
         MemoryQueue.prototype,
         'release',
-        function renew(this: MemoryQueue, record, now, change) {
-          release.call(this, record, now, (released) => {
+        function renew(this: MemoryQueue, record, slots, now, change) {
+          release.call(this, record, slots, now, (released) => {
             change(released);
             if (released.expiresAt === null) return;
             (released as { expiresAt: MessageRecord['expiresAt'] }).expiresAt = now + 100;
@@ -184,15 +173,16 @@ export const LEASE_BUGS: Readonly<Record<string, Bug>> = {
     plant: (driver) =>
       override(driver, {
         take: async (request) => {
-          const batch = await driver.take(request);
-          if (request.ids !== undefined || batch.length === request.max) return batch;
+          const taken = await driver.take(request);
+          if (request.ids !== undefined || taken.messages.length === request.max) return taken;
           const leased = await browseAll(driver, request.queue, 'leased');
           const held = new Set(leased.map(({ groupId }) => groupId));
           const waiting = (await browseAll(driver, request.queue, 'ready')).find(
             ({ groupId }) => groupId !== null && !held.has(groupId),
           );
-          if (waiting === undefined) return batch;
-          return [...batch, ...(await driver.take({ ...request, ids: [waiting.id] }))];
+          if (waiting === undefined) return taken;
+          const more = await driver.take({ ...request, ids: [waiting.id] });
+          return { ...taken, messages: [...taken.messages, ...more.messages] };
         },
       }),
   },

@@ -36,6 +36,19 @@ export function override(driver: Driver, methods: Partial<Driver>): Driver {
   });
 }
 
+/** Replaces a method of the driver's inside. @returns how to put it back */
+export function patch<T extends object, K extends keyof T>(
+  prototype: T,
+  key: K,
+  method: T[K],
+): () => void {
+  const original = prototype[key];
+  prototype[key] = method;
+  return () => {
+    prototype[key] = original;
+  };
+}
+
 export function receiptOf(queue: QueueRef, { id, lease }: LeasedMessage): Receipt {
   return { queue, id, token: lease.token };
 }
@@ -95,9 +108,10 @@ function lasting(driver: Driver, ending: Receipt[], open: () => Promise<void>): 
     },
     take: async (request) => {
       refuseIfClosed();
-      const batch = await driver.take(request);
-      if (request.bound) ending.push(...batch.map((one) => receiptOf(request.queue, one)));
-      return batch;
+      const taken = await driver.take(request);
+      const receipts = taken.messages.map((one) => receiptOf(request.queue, one));
+      if (request.bound) ending.push(...receipts);
+      return taken;
     },
     sweep: async (max) => {
       const result = await driver.sweep(max);

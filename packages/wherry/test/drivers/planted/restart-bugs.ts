@@ -1,6 +1,6 @@
 /** Bugs that show when a store is opened again. */
 import type { Driver, QueueRef, Receipt } from '../../../src/core/driver.ts';
-import { override, type RestartBug } from './plant.ts';
+import { override, receiptOf, type RestartBug } from './plant.ts';
 
 export interface PersistenceBug extends RestartBug {
   /** How the titles of the tests begin that must see it. */
@@ -64,10 +64,9 @@ export const RESTART_BUGS: Readonly<Record<string, PersistenceBug>> = {
       (driver, seen) =>
         override(driver, {
           take: async (request) => {
-            const batch = await driver.take(request);
-            const { queue } = request;
-            seen.push(...batch.map(({ id, lease }) => ({ queue, id, token: lease.token })));
-            return batch;
+            const taken = await driver.take(request);
+            seen.push(...taken.messages.map((one) => receiptOf(request.queue, one)));
+            return taken;
           },
         }),
       endLeases,
@@ -91,7 +90,8 @@ export const RESTART_BUGS: Readonly<Record<string, PersistenceBug>> = {
         if (last === undefined) return;
         const request = { consumerId: 'thief', max: 1, leaseDuration: 1, bound: true };
         const ids = [last.id];
-        const [lost] = await driver.take({ ...request, queue: last.queue, ids, perGroup: 1 });
+        const taken = await driver.take({ ...request, queue: last.queue, ids, perGroup: 1 });
+        const [lost] = taken.messages;
         if (lost) await driver.settle([{ ...last, token: lost.lease.token }]);
       },
     ),
@@ -117,6 +117,77 @@ export const RESTART_BUGS: Readonly<Record<string, PersistenceBug>> = {
           await driver.publish([{ targets: [queue], message: { ...message, ...rest, ...ids } }]);
         }
       },
+    ),
+  },
+  'the rates begin anew': {
+    breaks: 'limits: what a rate has let go',
+    ...wrapped<never>(
+      (driver) => {
+        let openings = 0;
+        const taken = new Map<number, number>();
+        return override(driver, {
+          open: async () => {
+            openings += 1;
+          },
+          take: (request) => {
+            const { queue } = request;
+            const isFirst = (taken.get(queue.number) ?? 0) !== openings;
+            taken.set(queue.number, openings);
+            return driver.take({
+              ...request,
+              queue: isFirst ? { ...queue, rateLimit: null, groupRateLimit: null } : queue,
+            });
+          },
+        });
+      },
+      (driver) => driver.open(),
+    ),
+  },
+  'fences are forgotten': {
+    breaks: 'G12 fences hold',
+    ...wrapped<never>(
+      (driver) => {
+        let openings = 0;
+        return override(driver, {
+          open: async () => {
+            openings += 1;
+          },
+          publish: (items, options) =>
+            driver.publish(
+              items.map(({ targets, message }) => {
+                const { fence } = message;
+                const changed = fence && { ...fence, key: `${openings} ${fence.key}` };
+                return { targets, message: { ...message, fence: changed } };
+              }),
+              options,
+            ),
+        });
+      },
+      (driver) => driver.open(),
+    ),
+  },
+  'what waits to be replaced is forgotten': {
+    breaks: 'G12 with keepLast what waits',
+    ...wrapped<never>(
+      (driver) => {
+        let openings = 0;
+        return override(driver, {
+          open: async () => {
+            openings += 1;
+          },
+          publish: (items, options) =>
+            driver.publish(
+              items.map(({ targets, message }) => {
+                const { keepLast, deduplicationId } = message;
+                if (keepLast !== true || openings === 0) return { targets, message };
+                const changed = `${openings} ${deduplicationId}`;
+                return { targets, message: { ...message, deduplicationId: changed } };
+              }),
+              options,
+            ),
+        });
+      },
+      (driver) => driver.open(),
     ),
   },
   'what was sent is forgotten': {

@@ -180,7 +180,10 @@ export const SEND_BUGS: Readonly<Record<string, Bug>> = {
           if (first && typeof first.message.body !== 'string') bodies.push(first.message.body);
           return driver.publish(items, options);
         },
-        take: async (request) => (await driver.take(request)).map(share),
+        take: async (request) => {
+          const { messages, retryIn } = await driver.take(request);
+          return { messages: messages.map(share), retryIn };
+        },
       });
     },
   },

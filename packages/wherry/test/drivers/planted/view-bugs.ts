@@ -36,9 +36,9 @@ export const VIEW_BUGS: Readonly<Record<string, Bug>> = {
         purge: async (queue) => {
           const ids = (await browseAll(driver, queue, 'ready')).map(({ id }) => id);
           const request = { consumerId: 'purge', max: 1_000, leaseDuration: 1, bound: true };
-          const taken = await driver.take({ ...request, queue, ids, perGroup: 1 });
-          await driver.settle(taken.map((one) => receiptOf(queue, one)));
-          return taken.length;
+          const { messages } = await driver.take({ ...request, queue, ids, perGroup: 1 });
+          await driver.settle(messages.map((one) => receiptOf(queue, one)));
+          return messages.length;
         },
       }),
   },
