@@ -7,6 +7,7 @@ import { failures } from './cases/failures.ts';
 import { leases } from './cases/leases.ts';
 import { rulesOf } from './cases/made-history.ts';
 import { orders } from './cases/orders.ts';
+import { together } from './cases/shared.ts';
 import { stored } from './cases/stored.ts';
 import { times } from './cases/times.ts';
 import { RULES } from './checker/findings.ts';
@@ -37,6 +38,7 @@ function checkCases(all: readonly Case[]): void {
 const suites = {
   'what is stored': stored,
   leases: leases,
+  'several processes': together,
   failures: failures,
   order: orders,
   time: times,

@@ -10,6 +10,9 @@ export function monotonicNow(): number {
   return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }
 
+/** The process that writes what the others say, and what it does to them. */
+export const SUPERVISOR = -1;
+
 /** Ties the phases of one operation together; unique within a process. */
 export type Call = number;
 
@@ -89,7 +92,7 @@ export interface SettleInvoked {
   readonly delay: number | null;
 }
 
-/** What is done to a queue as a whole. `stop`: a consumer gives back what it has not begun. */
+/** What is done to a queue as a whole. `stop`: somebody gives back what was not begun. */
 export type QueueOp = 'purge' | 'redrive' | 'stop';
 
 interface QueueOpInvoked {
@@ -145,11 +148,13 @@ interface OpenInvoked {
   readonly phase: 'invoke';
 }
 
-interface Opened {
+export interface Opened {
   readonly op: 'open';
   readonly phase: 'ok';
   /** The store's clock less the monotonic one, in milliseconds. */
   readonly clockOffset: number;
+  /** Other processes have the store open, too: the leases of one that dies go on until their time. */
+  readonly shared: boolean;
 }
 
 interface Closed {
@@ -164,6 +169,15 @@ interface Died {
   readonly signal: string | null;
 }
 
+/** Something was done to a server, a network or a process; written when it was over. */
+interface Fault {
+  readonly op: 'fault';
+  readonly phase: 'info';
+  readonly name: string;
+  /** When it began. */
+  readonly since: number;
+}
+
 export type HistoryRecord =
   | SendInvoked
   | SendDone
@@ -176,12 +190,13 @@ export type HistoryRecord =
   | OpenInvoked
   | Opened
   | Closed
-  | Died;
+  | Died
+  | Fault;
 
 export interface Stamp {
   /** @see monotonicNow */
   readonly t: number;
-  /** Counts the processes that had the store open, one after the other, from 0. */
+  /** Counts the processes that had the store open, from 0; `SUPERVISOR` never had. */
   readonly process: number;
 }
 

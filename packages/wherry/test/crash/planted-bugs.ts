@@ -36,11 +36,11 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
       const last = new Map<string, LeasedMessage>();
       return {
         take: async (request) => {
-          const leased = await driver.take(request);
+          const { messages, retryIn } = await driver.take(request);
           const extra = last.get(request.queue.name);
           last.clear();
-          if (leased.length > 0) last.set(request.queue.name, leased.at(-1)!);
-          return extra === undefined ? leased : [...leased, extra];
+          if (messages.length > 0) last.set(request.queue.name, messages.at(-1)!);
+          return { messages: extra === undefined ? messages : [...messages, extra], retryIn };
         },
       };
     },
@@ -104,12 +104,12 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     rule: 'order',
     plant: (driver) => ({
       take: async (request) => {
-        const leased = await driver.take(request);
-        const [first, ...rest] = leased;
-        if (first === undefined || rest.length === 0 || first.groupId !== null) return leased;
+        const taken = await driver.take(request);
+        const [first, ...rest] = taken.messages;
+        if (first === undefined || rest.length === 0 || first.groupId !== null) return taken;
         const receipt = { queue: request.queue, id: first.id, token: first.lease.token };
         await driver.release([{ receipt, delay: 0, as: 'unstarted' }]);
-        return rest;
+        return { ...taken, messages: rest };
       },
     }),
   },
@@ -170,9 +170,9 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
       const taken = new Map<string, LeasedMessage>();
       return {
         take: async (request) => {
-          const leased = await driver.take(request);
-          for (const message of leased) taken.set(message.id, message);
-          return leased;
+          const result = await driver.take(request);
+          for (const message of result.messages) taken.set(message.id, message);
+          return result;
         },
         move: async (items) => {
           for (const { receipt, targets, death } of items) {
@@ -279,7 +279,12 @@ function changedTake(
   driver: Driver,
   change: (message: LeasedMessage) => LeasedMessage,
 ): Pick<Driver, 'take'> {
-  return { take: async (request) => (await driver.take(request)).map(change) };
+  return {
+    take: async (request) => {
+      const { messages, retryIn } = await driver.take(request);
+      return { messages: messages.map(change), retryIn };
+    },
+  };
 }
 
 function changed(item: PublishItem, fields: Partial<NewMessage>): PublishItem {

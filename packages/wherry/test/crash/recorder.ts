@@ -2,7 +2,14 @@ import { MessageQueueError } from '../../src/index.ts';
 import { type Call, type HistoryRecord, monotonicNow, type OpFailed } from './history.ts';
 
 /** Errors that leave open whether the operation happened. All others say that it did not. */
-const UNCERTAIN = new Set(['STORAGE', 'STORAGE_FAILED', 'ABORTED']);
+const UNCERTAIN = new Set([
+  'ABORTED',
+  'STORAGE',
+  'STORAGE_CONNECTION',
+  'STORAGE_FAILED',
+  'STORAGE_REPLICAS',
+  'STORAGE_TIMEOUT',
+]);
 
 /** Writes events, one line for each. */
 export class Recorder {
@@ -31,10 +38,15 @@ export class Recorder {
     this.#write(records.map((record) => `${JSON.stringify({ ...stamp, ...record })}\n`).join(''));
   }
 
-  /** Records how an operation failed. @throws what is no error of Wherry's: a bug here */
-  recordFailure(op: OpFailed['op'], call: Call, error: unknown): void {
+  /**
+   * Records how an operation failed.
+   * @returns what is known of it
+   * @throws what is no error of Wherry's: a bug here
+   */
+  recordFailure(op: OpFailed['op'], call: Call, error: unknown): OpFailed['phase'] {
     if (!(error instanceof MessageQueueError)) throw error;
     const phase = UNCERTAIN.has(error.code) ? 'info' : 'fail';
     this.record({ op, phase, call, error: error.code });
+    return phase;
   }
 }

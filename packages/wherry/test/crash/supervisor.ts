@@ -104,7 +104,16 @@ export class Worker {
   start(order: WorkOrder): void {
     this.#process = order.process;
     this.heardAt = monotonicNow();
-    this.#child.stdin!.end(`${JSON.stringify(order)}\n`);
+    this.#child.stdin!.write(`${JSON.stringify(order)}\n`);
+  }
+
+  /** Tells it to close the store in peace. */
+  stop(): void {
+    this.#child.stdin!.write('stop\n');
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
   }
 
   /** Resolves with the first event that is wanted, or null when the process ended without it. */
@@ -124,8 +133,12 @@ export class Worker {
   }
 
   kill(): void {
+    this.signal('SIGKILL');
+  }
+
+  signal(signal: NodeJS.Signals): void {
     try {
-      process.kill(-this.#child.pid!, 'SIGKILL');
+      process.kill(-this.pid, signal);
     } catch {
       // Gone already.
     }

@@ -1,6 +1,7 @@
 /**
  * The process that the supervisor kills. What to do comes as a line of JSON on standard input, so
- * that it can be started ahead of time; the history goes to descriptor 3.
+ * that it can be started ahead of time; a second line ends it in peace. The history goes to
+ * descriptor 3.
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -15,9 +16,16 @@ function writeAll(text: string): void {
   for (let at = 0; at < bytes.length;) at += writeSync(HISTORY_FD, bytes, at);
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const order = JSON.parse(line) as WorkOrder;
-  await carryOut(order, new Recorder(order.process, writeAll));
-  break;
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const first = await lines.next();
+if (first.done !== true) {
+  const order = JSON.parse(first.value) as WorkOrder;
+  const stop = new AbortController();
+  const heed = async (): Promise<void> => {
+    const { done } = await lines.next();
+    if (done !== true) stop.abort();
+  };
+  void heed();
+  await carryOut(order, new Recorder(order.process, writeAll), stop.signal);
 }
 process.exit(0);

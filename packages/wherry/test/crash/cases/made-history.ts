@@ -1,12 +1,13 @@
-import type {
-  AuditedMessage,
-  Delivered,
-  HistoryEvent,
-  HistoryRecord,
-  OpDone,
-  QueueOp,
-  SendInvoked,
-  SettleOp,
+import {
+  type AuditedMessage,
+  type Delivered,
+  type HistoryEvent,
+  type HistoryRecord,
+  type OpDone,
+  type QueueOp,
+  type SendInvoked,
+  type SettleOp,
+  SUPERVISOR,
 } from '../history.ts';
 import type { QueueRules } from '../checker/model.ts';
 
@@ -35,8 +36,11 @@ export class MadeHistory {
   #calls = 0;
   #tokens = 0;
   #open = new Map<string, Delivered>();
+  readonly #shared: boolean;
 
-  constructor() {
+  /** @param shared whether several processes have the store open at the same time */
+  constructor(shared = false) {
+    this.#shared = shared;
     this.#opened();
   }
 
@@ -164,9 +168,26 @@ export class MadeHistory {
     return this;
   }
 
+  /** Goes on as another process; one that is not known yet opens the store. */
+  as(process: number): this {
+    this.#process = process;
+    if (!this.events.some((event) => event.process === process)) this.#opened();
+    return this;
+  }
+
+  /** Something is done to the server, and takes a while. */
+  fault(ms: number): this {
+    const since = this.#t + 1;
+    this.#t += ms;
+    this.#t += 1;
+    const stamp = { t: this.#t, process: SUPERVISOR };
+    this.events.push({ ...stamp, op: 'fault', phase: 'info', name: 'a fault', since });
+    return this;
+  }
+
   #opened(): void {
     this.#add({ op: 'open', phase: 'invoke' });
-    this.#add({ op: 'open', phase: 'ok', clockOffset: 0 });
+    this.#add({ op: 'open', phase: 'ok', clockOffset: 0, shared: this.#shared });
   }
 
   #add(record: HistoryRecord): this {

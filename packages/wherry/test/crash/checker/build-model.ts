@@ -1,11 +1,13 @@
-import type {
-  AuditedMessage,
-  Audited,
-  DeathEntry,
-  Delivered,
-  HistoryEvent,
-  SettleInvoked,
-  Stamp,
+import {
+  type AuditedMessage,
+  type Audited,
+  type DeathEntry,
+  type Delivered,
+  type HistoryEvent,
+  type Opened,
+  type SettleInvoked,
+  type Stamp,
+  SUPERVISOR,
 } from '../history.ts';
 import type { Findings } from './findings.ts';
 import { groupBy } from './group-by.ts';
@@ -50,7 +52,8 @@ function slackOf(lives: readonly Life[]): number {
 }
 
 function livesOf(events: readonly HistoryEvent[]): Life[] {
-  return [...groupBy(events, (event) => event.process)].map(([number, own]) => {
+  const ofWorkers = events.filter(({ process }) => process !== SUPERVISOR);
+  return [...groupBy(ofWorkers, (event) => event.process)].map(([number, own]) => {
     const death = own.find((event) => event.op === 'death');
     const opened = own.find((event) => event.op === 'open' && event.phase === 'ok');
     const closing = own.find((event) => event.op === 'close' && event.phase === 'invoke');
@@ -61,9 +64,29 @@ function livesOf(events: readonly HistoryEvent[]): Life[] {
       closingAt: closing?.t ?? null,
       endedAt: own.at(-1)!.t,
       signal: death?.op === 'death' ? death.signal : null,
-      clockOffset: opened?.op === 'open' && opened.phase === 'ok' ? opened.clockOffset : 0,
+      clockOffset: isOpened(opened) ? opened.clockOffset : 0,
+      endsLeases: !isOpened(opened) || !opened.shared,
     };
   });
+}
+
+function isOpened(event: HistoryEvent | undefined): event is Opened & Stamp {
+  return event?.op === 'open' && event.phase === 'ok';
+}
+
+/**
+ * A process that dies may have taken something and not have said so, and a connection that breaks
+ * may have carried an answer, both when a fault begins and when it ends.
+ */
+function hiddenLeases(
+  events: readonly HistoryEvent[],
+  lives: readonly Life[],
+): Model['hiddenBetween'] {
+  const faults = events.filter((event) => event.op === 'fault');
+  return (from, to) => {
+    const deaths = lives.filter(({ endedAt }) => from <= endedAt && endedAt < to).length;
+    return deaths + 2 * faults.filter(({ since, t }) => since < to && from < t).length;
+  };
 }
 
 class ModelBuilder {
@@ -90,6 +113,7 @@ class ModelBuilder {
       case 'open':
       case 'close':
       case 'death':
+      case 'fault':
         return;
       case 'deliver':
         this.#addDelivery(event);
@@ -113,6 +137,7 @@ class ModelBuilder {
       rules: this.#rules,
       lives: this.lives,
       slack: slackOf([...this.lives.values()]),
+      hiddenBetween: hiddenLeases(events, [...this.lives.values()]),
       sends: this.#sends,
       copies: [...this.#copies.values()],
       deliveries: this.#deliveries,

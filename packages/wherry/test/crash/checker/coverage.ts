@@ -10,6 +10,8 @@ export interface Coverage {
   /** Of these: before the store was open. */
   readonly killsAtOpening: number;
   readonly closings: number;
+  /** Things done to servers, networks and processes, kills apart. */
+  readonly faults: number;
   readonly confirmedSends: number;
   readonly sendsInDoubt: number;
   readonly duplicatesRefused: number;
@@ -49,6 +51,7 @@ export function coverageOf(
     kills: killed.length,
     killsAtWork: killed.filter(({ number }) => atWork.has(number)).length,
     killsAtOpening: killed.filter(({ openedAt }) => openedAt === null).length,
+    faults: model.events.filter(({ op }) => op === 'fault').length,
     closings: lives.filter(({ signal }) => signal === null).length,
     confirmedSends: sends.filter(({ outcome }) => outcome === 'ok').length,
     sendsInDoubt: sends.filter(({ outcome }) => outcome === 'info').length,

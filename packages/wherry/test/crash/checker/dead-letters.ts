@@ -17,7 +17,6 @@ import { settlementOf } from './retries.ts';
 /** Somebody saw a message with this record of deaths. */
 interface Sighting {
   readonly t: number;
-  readonly process: number;
   readonly queue: string;
   readonly deaths: readonly DeathEntry[];
   readonly parked: boolean;
@@ -66,10 +65,10 @@ function sightingsOf(model: Model): Map<Copy, Sighting[]> {
     else seen.push(sighting);
   };
   for (const delivery of model.deliveries) add(delivery.copy, { ...delivery, parked: false });
-  for (const { t, process, queues } of model.audits) {
+  for (const { t, queues } of model.audits) {
     for (const [queue, { messages }] of Object.entries(queues)) {
       for (const { id, deaths, parked } of messages) {
-        add(model.copyOf(id), { t, process, queue, deaths, parked });
+        add(model.copyOf(id), { t, queue, deaths, parked });
       }
     }
   }
@@ -133,9 +132,7 @@ function enoughDeliveries(
 ): string | null {
   const most = (specOf(copy).maxRetries ?? model.rules.get(copy.home)!.maxRetries) + 1;
   const counted = stay.filter((one) => settlementOf(one)?.op !== 'requeue').length;
-  // Each process that died may have held it without having told.
-  const first = stay[0]?.process ?? copy.sends[0]!.process;
-  const hidden = sighting.process - Math.min(first, copy.sends[0]!.process);
+  const hidden = model.hiddenBetween(begunAt(copy), sighting.t);
   if (counted + hidden >= most) return null;
-  return `it was delivered ${counted} time(s), and ${hidden} process(es) died`;
+  return `it was delivered ${counted} time(s), and at most ${hidden} time(s) unseen`;
 }

@@ -141,16 +141,14 @@ function departures(model: Model): Map<Copy, number> {
 
 function checkAcknowledged(model: Model, findings: Findings): void {
   const ended = new Map<Copy, number>();
-  for (const { op, outcome, id, endedAt } of model.settles) {
+  for (const { op, outcome, id, token, endedAt } of model.settles) {
     const copy = model.copyOf(id);
-    if (op === 'ack' && outcome === 'ok' && copy !== undefined && !ended.has(copy)) {
-      ended.set(copy, endedAt);
-    }
-  }
-  for (const [copy, at] of ended) {
-    const again = copy.deliveries.find(({ t }) => t > at);
+    if (op !== 'ack' || outcome !== 'ok' || copy === undefined || ended.has(copy)) continue;
+    ended.set(copy, endedAt);
+    // What another process took before may reach its consumer after.
+    const again = copy.deliveries.find((one) => one.token > token);
     if (again === undefined) continue;
-    const detail = `${copy.id} was acknowledged at ${at.toFixed(1)}, delivered in ${again.queue}`;
+    const detail = `${id} was acknowledged at ${endedAt.toFixed(1)}, delivered in ${again.queue}`;
     findings.add('acknowledged-again', copy.key, again.t, detail);
   }
   for (const audit of model.audits) {

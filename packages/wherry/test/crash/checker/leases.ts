@@ -26,9 +26,15 @@ export function endOf(
     ({ op, outcome, invokedAt }) => op !== 'extend' && outcome !== 'fail' && invokedAt <= next.t,
   );
   if (settle !== undefined && settle.op !== 'ack') return 'settled';
-  if (delivery.bound && delivery.process < next.process) return 'holder gone';
+  if (delivery.bound && next.t > goneAt(model, delivery)) return 'holder gone';
   if (next.leasedAt >= delivery.leaseEndMin - model.slack) return 'expired';
   return settle === undefined ? null : 'acknowledged';
+}
+
+/** When the leases of the one who had this ended with him. */
+function goneAt(model: Model, { process }: Delivery): number {
+  const { endsLeases, endedAt, closingAt } = model.lives.get(process)!;
+  return (endsLeases ? endedAt : closingAt) ?? Infinity;
 }
 
 function checkRedelivery(

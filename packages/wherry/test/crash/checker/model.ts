@@ -99,6 +99,8 @@ export interface Life {
   endedAt: number;
   /** Null: it was not killed. */
   signal: string | null;
+  /** Whether the leases of its consumers end with it. */
+  endsLeases: boolean;
   /** The store's clock less the history's. */
   clockOffset: number;
 }
@@ -110,6 +112,8 @@ export interface Model {
   readonly lives: ReadonlyMap<number, Life>;
   /** Milliseconds by which the clocks of two processes may differ. */
   readonly slack: number;
+  /** How often a lease may have been made between two moments that nobody could tell of. */
+  readonly hiddenBetween: (from: number, to: number) => number;
   readonly sends: readonly Send[];
   readonly copies: readonly Copy[];
   readonly deliveries: readonly Delivery[];

@@ -7,8 +7,8 @@ export function checkRetries(model: Model, findings: Findings): void {
   for (const copy of model.copies) {
     let before: Delivery | null = null;
     for (const stay of staysOf(copy)) {
-      checkFirst(copy, stay[0]!, before, findings);
-      for (let i = 1; i < stay.length; i++) checkNext(stay[i - 1]!, stay[i]!, findings);
+      checkFirst(model, copy, stay[0]!, before, findings);
+      for (let i = 1; i < stay.length; i++) checkNext(model, stay[i - 1]!, stay[i]!, findings);
       checkBound(model, copy, stay, findings);
       before = stay.at(-1)!;
     }
@@ -20,16 +20,17 @@ export function settlementOf(delivery: Delivery): Settle | null {
   return delivery.settles.find(({ op, outcome }) => op !== 'extend' && outcome !== 'fail') ?? null;
 }
 
-/** Deliveries that nobody saw: a process died before it could tell, at most one for each. */
+/** Deliveries that nobody saw are counted, too. */
 function checkFirst(
+  model: Model,
   copy: Copy,
   first: Delivery,
   before: Delivery | null,
   findings: Findings,
 ): void {
   const hidden = first.deliveryCount - 1;
-  const earliest = before?.process ?? copy.sends[0]!.process;
-  if (hidden < 0 || hidden > first.process - earliest) {
+  const since = before?.t ?? begunAt(copy);
+  if (hidden < 0 || hidden > model.hiddenBetween(since, first.t)) {
     const detail = `its first delivery in ${first.queue} is number ${first.deliveryCount}`;
     findings.add('delivery-count', copy.key, first.t, detail);
   }
@@ -39,13 +40,15 @@ function checkFirst(
   }
 }
 
-function checkNext(earlier: Delivery, later: Delivery, findings: Findings): void {
+function checkNext(model: Model, earlier: Delivery, later: Delivery, findings: Findings): void {
   // Handed out twice: another rule's business.
   if (earlier.token === later.token) return;
   const settlement = settlementOf(earlier);
   const hidden = later.deliveryCount - earlier.deliveryCount - 1;
-  const died = settlement === null && earlier.bound ? 1 : 0;
-  if (hidden < 0 || hidden > Math.max(0, later.process - earlier.process - died)) {
+  const { endedAt } = model.lives.get(earlier.process)!;
+  // At that death it was this lease that was held.
+  const died = settlement === null && earlier.bound && endedAt < later.t ? 1 : 0;
+  if (hidden < 0 || hidden > Math.max(0, model.hiddenBetween(earlier.t, later.t) - died)) {
     const detail =
       `delivery ${earlier.deliveryCount} in process ${earlier.process} was followed by ` +
       `delivery ${later.deliveryCount} in process ${later.process}`;

@@ -27,6 +27,8 @@ function checkFirstDue(model: Model, copy: Copy, findings: Findings): void {
   const due = begunAt(copy) + delay;
   const first = copy.deliveries[0];
   if (delay === 0 || first === undefined || first.leasedAt >= due - model.slack) return;
+  // What was put out to make room, or purged of its delay by a redrive, is due at once.
+  if (first.deathCount > 0) return;
   const early = (due - first.leasedAt).toFixed(1);
   const detail = `sent with a delay of ${delay} ms, leased ${early} ms too early`;
   findings.add('early', copy.key, first.t, detail);

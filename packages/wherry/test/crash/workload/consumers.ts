@@ -1,23 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Consumer, MessageQueueSystem } from '../../../src/index.ts';
+import { type Consumer, type MessageQueueSystem, StorageError } from '../../../src/index.ts';
 import type { Random } from '../random.ts';
-import type { Recorder } from '../recorder.ts';
 import type { Deliveries, Receiver } from './deliveries.ts';
 import type { Gate } from './gate.ts';
 import type { Handlers } from './handlers.ts';
 
 export interface ConsumersParts {
   readonly mq: MessageQueueSystem;
-  readonly recorder: Recorder;
   readonly deliveries: Deliveries;
   readonly handlers: Handlers;
   readonly gate: Gate;
   readonly random: Random;
+  /**
+   * Of consumers that keep their leases, in milliseconds: long against the life of a process that
+   * is alone, so that it ends only with it, or when a consumer says so.
+   */
+  readonly leaseDuration: number;
   readonly signal: AbortSignal;
 }
 
-/** Long against the life of a process: it ends only with it, or when a consumer says so. */
-const LONG_LEASE_MS = 8_000;
+/** After the store failed. */
+const WAIT_MS = 20;
 
 /** Consumers of all kinds, as the random numbers choose them. */
 export class Consumers {
@@ -44,10 +47,7 @@ export class Consumers {
 
   /** All consumers give back what they have not begun, until `resume`. */
   async pause(): Promise<void> {
-    for (const consumer of this.#consumers) {
-      this.#willHandBack(consumer.queueName);
-      consumer.pause();
-    }
+    for (const consumer of this.#consumers) consumer.pause();
     while (this.#consumers.some(({ stats }) => stats.running > 0)) await sleep(2);
   }
 
@@ -55,22 +55,16 @@ export class Consumers {
     for (const consumer of this.#consumers) consumer.resume();
   }
 
-  /** Records that somebody is about to hand back what was taken and not begun. */
-  #willHandBack(queue: string): void {
-    const { recorder } = this.#parts;
-    recorder.record({ op: 'stop', phase: 'invoke', call: recorder.nextCall(), queue });
-  }
-
   async #consume(queue: string, kind: 'handler' | 'batch'): Promise<void> {
-    const { mq, random, deliveries, handlers } = this.#parts;
+    const { mq, random, deliveries, handlers, leaseDuration } = this.#parts;
     const id = `${kind}-${queue}-${this.#consumers.length}`;
-    const receiver: Receiver = { consumer: id, bound: true, leaseDuration: LONG_LEASE_MS };
+    const receiver: Receiver = { consumer: id, bound: true, leaseDuration };
     const config = {
       id,
       queueName: queue,
       batchSize: random.integer(1, 8),
       concurrency: random.integer(1, 4),
-      leaseDuration: LONG_LEASE_MS,
+      leaseDuration,
       // A lost wake-up must not go unnoticed: the drain's deadline is shorter.
       pollInterval: '60s',
     } as const;
@@ -95,10 +89,10 @@ export class Consumers {
   }
 
   async #receive(queue: string): Promise<void> {
-    const { mq, random, deliveries, handlers, gate, signal } = this.#parts;
+    const { mq, random, deliveries, handlers, signal } = this.#parts;
     const held = new Set<Promise<void>>();
     while (!signal.aborted) {
-      await gate.pass(async () => {
+      await this.#passing(async () => {
         // Each its own consumer, so that an id and a consumer name one lease.
         const consumer = `receive-${queue}-${++this.#taken}`;
         const leaseDuration = random.integer(120, 400);
@@ -118,25 +112,17 @@ export class Consumers {
   }
 
   async #loop(queue: string): Promise<void> {
-    const { mq, random, deliveries, handlers, gate, signal } = this.#parts;
+    const { mq, random, deliveries, handlers, leaseDuration, signal } = this.#parts;
     while (!signal.aborted) {
       const consumerId = `loop-${queue}-${++this.#taken}`;
-      const receiver: Receiver = {
-        consumer: consumerId,
-        bound: true,
-        leaseDuration: LONG_LEASE_MS,
-      };
+      const receiver: Receiver = { consumer: consumerId, bound: true, leaseDuration };
       const leave = new AbortController();
-      const leaveNow = (): void => {
-        if (leave.signal.aborted) return;
-        this.#willHandBack(queue);
-        leave.abort();
-      };
+      const leaveNow = (): void => leave.abort();
       const timer = setTimeout(leaveNow, random.integer(50, 300));
       signal.addEventListener('abort', leaveNow);
       const options = { consumerId, batchSize: random.integer(1, 6), signal: leave.signal };
-      const leased = { ...options, leaseDuration: LONG_LEASE_MS };
-      await gate.pass(async () => {
+      const leased = { ...options, leaseDuration };
+      await this.#passing(async () => {
         for await (const delivery of mq.consume(queue, leased)) {
           deliveries.delivered([delivery], receiver, true);
           await handlers.inLoop(delivery);
@@ -144,6 +130,16 @@ export class Consumers {
       });
       clearTimeout(timer);
       signal.removeEventListener('abort', leaveNow);
+    }
+  }
+
+  /** Works when the gate is open; a store that fails and says that this passes is tried again. */
+  async #passing(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#parts.gate.pass(work);
+    } catch (error) {
+      if (!(error instanceof StorageError) || !error.retriable) throw error;
+      await sleep(WAIT_MS);
     }
   }
 }

@@ -1,7 +1,9 @@
+import type { Receipt } from '../../../src/core/driver.ts';
 import type { Delivery, MessageQueueSystem } from '../../../src/index.ts';
 import type { Call, SettleOp } from '../history.ts';
 import type { Recorder } from '../recorder.ts';
 import { deathsOf, hashOf, keyOf } from './messages.ts';
+import type { SettlementListener } from './settlement-watch.ts';
 
 export interface Receiver {
   readonly consumer: string;
@@ -12,30 +14,39 @@ export interface Receiver {
 }
 
 interface Pending {
-  readonly consumerId: string;
   readonly op: SettleOp;
   readonly call: Call;
 }
 
 /** Records what is delivered, and how consumers settle it. */
-export class Deliveries {
+export class Deliveries implements SettlementListener {
   readonly #mq: MessageQueueSystem;
   readonly #recorder: Recorder;
-  /** Settlements that a `Consumer` makes by itself when a handler ended, by message id. */
+  /** Settlements that a `Consumer` makes by itself when a handler ended, by lease. */
   readonly #implicit = new Map<string, Pending>();
   #batches = 0;
 
   constructor(mq: MessageQueueSystem, recorder: Recorder) {
     this.#mq = mq;
     this.#recorder = recorder;
-    const settled = ({ id }: { readonly id: string }): void => this.#endImplicit(id, null);
-    for (const name of ['acknowledged', 'retried', 'deadLettered', 'parked'] as const) {
-      mq.events.on(name, settled);
-    }
-    mq.events.on('leaseLost', ({ id, consumerId }) => {
-      // An earlier holder may lose its lease while a later one is about to settle.
-      if (this.#implicit.get(id)?.consumerId === consumerId) this.#endImplicit(id, 'LEASE_LOST');
-    });
+  }
+
+  /** What the store was asked to end, and how it went. */
+  settled({ id, token }: Receipt, outcome: 'done' | 'lost' | Error): void {
+    const lease = leaseName(id, token);
+    const pending = this.#implicit.get(lease);
+    if (pending === undefined) return;
+    this.#implicit.delete(lease);
+    const { op, call } = pending;
+    if (outcome === 'done') this.#recorder.record({ op, phase: 'ok', call, count: null });
+    else if (outcome === 'lost') {
+      this.#recorder.record({ op, phase: 'fail', call, error: 'LEASE_LOST' });
+    } else this.#recorder.recordFailure(op, call, outcome);
+  }
+
+  handingBack(queue: string): void {
+    const call = this.#recorder.nextCall();
+    this.#recorder.record({ op: 'stop', phase: 'invoke', call, queue });
   }
 
   /** @param deliveries those of one handler, or of one take whose holder has one at a time */
@@ -106,9 +117,8 @@ export class Deliveries {
 
   /** The consumer is about to do it, because its handler ends so. */
   willSettle(op: SettleOp, delivery: Delivery, delay: number | null): void {
-    const { consumerId } = delivery.lease;
     const call = this.#invoke(op, delivery, delay);
-    this.#implicit.set(delivery.id, { consumerId, op, call });
+    this.#implicit.set(leaseName(delivery.id, delivery.lease.token), { op, call });
   }
 
   async #settle(
@@ -131,13 +141,8 @@ export class Deliveries {
     this.#recorder.record({ op, phase: 'invoke', call, id, token: lease.token, delay });
     return call;
   }
+}
 
-  #endImplicit(id: string, error: string | null): void {
-    const pending = this.#implicit.get(id);
-    if (pending === undefined) return;
-    this.#implicit.delete(id);
-    const { op, call } = pending;
-    if (error === null) this.#recorder.record({ op, phase: 'ok', call, count: null });
-    else this.#recorder.record({ op, phase: 'fail', call, error });
-  }
+function leaseName(id: string, token: number): string {
+  return `${id}:${token}`;
 }

@@ -18,6 +18,8 @@ export interface HousekeepingParts {
   readonly consumers: Consumers;
   readonly gate: Gate;
   readonly random: Random;
+  /** Whether there are times at which nothing changes. */
+  readonly audits: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -25,11 +27,11 @@ const DEAD_LETTER_QUEUES = ['plain-dead', 'timed-dead', 'bounded-dead', SYSTEM_D
 
 /** What an administrator does now and then, while everything goes on. */
 export async function keepHouse(parts: HousekeepingParts): Promise<void> {
-  const { random, signal } = parts;
+  const { random, signal, audits } = parts;
   while (!signal.aborted) {
     await sleep(random.integer(10, 80));
     if (signal.aborted) return;
-    const job = random.weighted({ redrive: 6, purge: 3, audit: 2 });
+    const job = random.weighted({ redrive: 6, purge: 3, audit: audits ? 2 : 0 });
     if (job === 'audit') await auditInPeace(parts);
     else if (job === 'purge') await purge(parts.mq, parts.recorder);
     else await redrive(parts.mq, parts.recorder, { from: random.pick(DEAD_LETTER_QUEUES) });

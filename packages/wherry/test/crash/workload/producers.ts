@@ -16,6 +16,8 @@ export interface ProducerOptions {
   readonly inDoubt: readonly SendInvoked[];
   /** One of its messages kills every process that handles it. */
   readonly isPoisoner: boolean;
+  /** Milliseconds between two steps; null: as fast as sends are confirmed. */
+  readonly pause: { readonly min: number; readonly max: number } | null;
   readonly signal: AbortSignal;
 }
 
@@ -29,25 +31,29 @@ export class Producer {
   readonly #options: ProducerOptions;
   #seq = 0;
   #lastDeduplicated: Spec | null = null;
+  /** Its own sends that it does not know the outcome of, and that may safely be sent again. */
+  readonly #inDoubt: Spec[] = [];
 
   constructor(options: ProducerOptions) {
     this.#options = options;
   }
 
   async run(): Promise<void> {
-    const { gate, random, inDoubt, sends, signal, isPoisoner } = this.#options;
+    const { gate, random, inDoubt, signal, isPoisoner, pause } = this.#options;
     for (const { op: _, phase: __, call: ___, bodyHash: ____, ...spec } of inDoubt) {
-      await gate.pass(() => sends.send(spec));
+      await gate.pass(() => this.#send(spec));
     }
-    if (isPoisoner) await gate.pass(() => sends.send({ ...this.#spec('plain'), kind: POISON }));
+    if (isPoisoner) await gate.pass(() => this.#send({ ...this.#spec('plain'), kind: POISON }));
     while (!signal.aborted) {
       await gate.pass(() => this.#step());
-      if (random.chance(0.15)) await sleep(random.integer(0, 8));
+      if (pause !== null) await sleep(random.integer(pause.min, pause.max));
+      else if (random.chance(0.15)) await sleep(random.integer(0, 8));
     }
   }
 
   async #step(): Promise<void> {
     const { random, sends } = this.#options;
+    for (const spec of this.#inDoubt.splice(0)) await this.#send(spec);
     const queue = random.weighted(QUEUES);
     switch (random.weighted(WAYS)) {
       case 'one':
@@ -67,13 +73,15 @@ export class Producer {
       case 'publish':
         return this.#send(this.#routed());
       case 'again':
-        if (this.#lastDeduplicated !== null) await sends.send(this.#lastDeduplicated);
+        if (this.#lastDeduplicated !== null) await this.#send(this.#lastDeduplicated);
     }
   }
 
-  #send(spec: Spec): Promise<void> {
-    if (spec.deduplicationId !== null) this.#lastDeduplicated = spec;
-    return this.#options.sends.send(spec);
+  async #send(spec: Spec): Promise<void> {
+    const isDeduplicated = spec.deduplicationId !== null;
+    if (isDeduplicated) this.#lastDeduplicated = spec;
+    const isKnown = await this.#options.sends.send(spec);
+    if (isDeduplicated && !isKnown) this.#inDoubt.push(spec);
   }
 
   #specs(queue: string, count: number): Spec[] {

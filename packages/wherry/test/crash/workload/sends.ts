@@ -17,8 +17,11 @@ export class Sends {
     this.#recorder = recorder;
   }
 
-  /** To a queue or, if the spec has a routing key, through the exchange. */
-  async send(spec: Spec): Promise<void> {
+  /**
+   * To a queue or, if the spec has a routing key, through the exchange.
+   * @returns whether it is known if it was stored
+   */
+  async send(spec: Spec): Promise<boolean> {
     const invoked = this.#invoke(spec);
     this.#recorder.record(invoked);
     const { call, routingKey, queues } = invoked;
@@ -33,8 +36,9 @@ export class Sends {
         const { duplicate } = published;
         this.#recorder.record({ op: 'send', phase: 'ok', call, ids, duplicate });
       }
+      return true;
     } catch (error) {
-      this.#recorder.recordFailure('send', call, error);
+      return this.#recorder.recordFailure('send', call, error) === 'fail';
     }
   }
 

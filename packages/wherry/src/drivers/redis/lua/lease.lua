@@ -1,0 +1,268 @@
+--@include groups
+--@include remove
+--@include batches
+-- Leases: who holds what. A lease ends when somebody ends it; that its time is over only lets the
+-- sweeper take it.
+
+-- Begins the leases of one call, which share holder and end. Their tokens follow `first_token`,
+-- which also names their batch.
+local function leasing(queue, consumer, ends_at)
+  local batch = free_token(queue)
+  return {
+    first_token = batch,
+    consumer = consumer,
+    ends_at = ends_at,
+    keys = {},
+    leases = {},
+    -- What the reply is made of.
+    headers = {},
+    pieces = {},
+  }
+end
+
+-- A reply of a few strings costs server and client less than one of many: the headers of all
+-- messages in one, and their states and records, one behind the other, in parts; long ones by
+-- themselves, for Lua reads each byte of each string that it makes. A header: sequence u48; length
+-- of the state u16, or UNTOUCHED and the priority; length of the record u32.
+local HEADER, UNTOUCHED = 'I6I2I4', 0x8000
+local HEADERS_MAX, LONG, PART_SIZE = 1000, 512, 64 * 1024
+
+local function pack_headers(headers)
+  local packed = {}
+  for first = 1, #headers, 3 * HEADERS_MAX do
+    local last = math.min(first + 3 * HEADERS_MAX - 1, #headers)
+    local format = '>' .. string.rep(HEADER, (last - first + 1) / 3)
+    packed[#packed + 1] = struct.pack(format, unpack(headers, first, last))
+  end
+  return table.concat(packed)
+end
+
+-- What leased.ts reads.
+local function leased_messages(batch)
+  local pieces, reply, first, size = batch.pieces, { pack_headers(batch.headers) }, 1, 0
+  local function add_part(last)
+    if last >= first then
+      reply[#reply + 1] = table.concat(pieces, '', first, last)
+    end
+    first, size = last + 1, 0
+  end
+  for index, piece in ipairs(pieces) do
+    if #piece > LONG then
+      add_part(index - 1)
+      reply[#reply + 1], first = piece, index + 1
+    elseif size > PART_SIZE then
+      add_part(index - 1)
+    end
+    size = size + #piece
+  end
+  add_part(#pieces)
+  return reply
+end
+
+local function add_header(batch, sequence, state, record)
+  local headers = batch.headers
+  local count = #headers
+  headers[count + 1], headers[count + 2], headers[count + 3] = sequence, state, #record
+end
+
+-- in no index -> leased. `write_leases` writes it down.
+-- mark: LEASE_AFTER_LEASE or LEASE_AFTER_TTL when the sweeper takes over, else 0
+local function lease(queue, batch, message, record, mark)
+  if message.keep then
+    keep(queue, message)
+    save_state(queue, message)
+  end
+  if message.group then
+    count_leased(queue, message)
+  end
+  local flags = (message.in_stream and LEASE_IN_STREAM or 0) + mark
+  if message.is_suspect then
+    flags = flags + LEASE_SUSPECT
+    queue.suspects = queue.suspects + 1
+  end
+  if has(string.byte(record, FLAGS_AT), HAS_ID) then
+    flags = flags + LEASE_HAS_ID
+  end
+  local keys, leases, priority = batch.keys, batch.leases, message.priority
+  local token = batch.first_token + #keys
+  keys[#keys + 1] = message.key
+  leases[#leases + 1] = message.key
+  leases[#leases + 1] =
+    struct.pack(LEASE, token, flags, priority, message.bytes, batch.first_token, batch.consumer)
+  local state = message.in_stream and '' or pack_state(message)
+  add_header(batch, message.sequence, message.in_stream and UNTOUCHED + priority or #state, record)
+  batch.pieces[#batch.pieces + 1] = state .. record
+end
+
+-- The same for untouched messages, where they are: the walk's present one and those that follow it,
+-- at most `most`, until one is past its TTL. As little as can be is done for each: there are many.
+-- Answers how many.
+local function lease_untouched(queue, batch, walk, most)
+  local part, first = walk.part, walk.at - 1
+  local keys, leases, headers, pieces = batch.keys, batch.leases, batch.headers, batch.pieces
+  local first_token, consumer, count = batch.first_token, batch.consumer, #keys
+  local priority, leased = walk.priority, 0
+  while leased < most and first + leased < #part do
+    local entry = part[first + leased + 1]
+    local key, record = string.sub(entry[1], 1, -3), entry[2][2]
+    local bytes, flags = struct.unpack('>I4B', record, BYTES_AT)
+    if flags >= HAS_TIMES then
+      local expiry = expiry_in(record)
+      if expiry > 0 and expiry <= now then
+        break
+      end
+      redis.call('ZREM', queue.key.ttl, key)
+    end
+    local lease_flags = has(flags, HAS_ID) and LEASE_IN_STREAM + LEASE_HAS_ID or LEASE_IN_STREAM
+    local token = first_token + count
+    leases[2 * count + 1] = key
+    leases[2 * count + 2] =
+      struct.pack(LEASE, token, lease_flags, priority, bytes, first_token, consumer)
+    headers[3 * count + 1] = tonumber(key)
+    headers[3 * count + 2] = UNTOUCHED + priority
+    headers[3 * count + 3] = #record
+    leased, count = leased + 1, count + 1
+    keys[count], pieces[count] = key, record
+  end
+  queue.ready = queue.ready - leased
+  return leased
+end
+
+-- No message has this key.
+local NOWHERE = ''
+
+-- Redis keeps a small hash as a list, in which each look-up goes past up to 512 fields, unless one
+-- of the values is long.
+local function begin_leases(queue)
+  redis.call('HSET', queue.key.l, NOWHERE, string.rep(' ', 65))
+end
+
+local function write_leases(queue, batch)
+  local count = #batch.keys
+  if count > 0 then
+    if queue.leased == 0 then
+      begin_leases(queue)
+    end
+    queue.leased = queue.leased + count
+    queue.token = batch.first_token + count - 1
+    call_many('HSET', queue.key.l, batch.leases)
+    begin_batch(queue, batch.first_token, batch.keys, batch.ends_at)
+  end
+end
+
+-- A lease that nobody can prove from now on, and that does not end: in no batch, of no known token.
+-- Answers what `restore_lease` wants.
+local function withhold_lease(queue, key, held)
+  local before = redis.call('HGET', queue.key.l, key)
+  local consumer = string.sub(before, CONSUMER_AT)
+  local withheld =
+    struct.pack(LEASE, next_token(queue), held.flags, held.priority, held.bytes, 0, consumer)
+  local ends_at = end_of_batch(queue, held.batch)
+  redis.call('HSET', queue.key.l, key, withheld)
+  leave_batches(queue, { [held.batch] = 1 })
+  return before, ends_at
+end
+
+-- Its holder has it again.
+local function restore_lease(queue, key, lease, ends_at)
+  local batch = next_token(queue)
+  local renewed = string.sub(lease, 1, BATCH_AT - 1)
+    .. struct.pack('>I7', batch)
+    .. string.sub(lease, CONSUMER_AT)
+  redis.call('HSET', queue.key.l, key, renewed)
+  begin_batch(queue, batch, { key }, ends_at)
+end
+
+-- leased -> in no index. The lease itself is deleted by the caller, with others.
+local function uncount_lease(queue, message, held)
+  queue.leased = queue.leased - 1
+  if has(held.flags, LEASE_SUSPECT) then
+    queue.suspects = queue.suspects - 1
+  end
+  if message.group then
+    uncount_leased(queue, message)
+  end
+  local lets_others_go = message.group or has(held.flags, LEASE_SUSPECT) or queue.ref.maxInFlight
+  if lets_others_go and queue.ready > 0 then
+    tell(queue, READY)
+  end
+end
+
+-- The message under a lease, with its record if that is in a stream.
+local function find_leased(queue, key, held)
+  if not has(held.flags, LEASE_IN_STREAM) then
+    return find_stated(queue, key)
+  end
+  local id = key .. '-0'
+  local entry = redis.call('XRANGE', stream_of(queue, held.priority), id, id)[1]
+  return untouched(key, held.priority, entry[2][2])
+end
+
+-- A receipt: token u56, id 16.
+local RECEIPT, RECEIPT_LENGTH, RECEIPT_ID_AT = '>I7xxxxxxI4I6', 23, 7
+
+-- Answers the tokens, and the keys that the ids tell.
+local function read_receipts(queue, text)
+  local tokens, keys, tag = {}, {}, queue.tag_number
+  for at = 1, #text, RECEIPT_LENGTH do
+    local index = #tokens + 1
+    local token, id_tag, sequence = struct.unpack(RECEIPT, text, at)
+    tokens[index] = token
+    keys[index] = id_tag == tag and key_of(sequence) or NOWHERE
+  end
+  return tokens, keys
+end
+
+local function id_in_receipts(text, index)
+  local at = (index - 1) * RECEIPT_LENGTH + RECEIPT_ID_AT
+  return string.sub(text, at + 1, at + 16)
+end
+
+-- Messages that came from another queue, or came back, have ids that do not tell their keys: puts
+-- those and the leases in the place of what is not the receipt's.
+local function look_up(queue, text, tokens, keys, leases)
+  local indexes, ids = {}, {}
+  for index, token in ipairs(tokens) do
+    local is_here = leases[index] and keys[index] ~= NOWHERE
+    if not is_here or unpack_lease(leases[index]).token ~= token then
+      indexes[#indexes + 1] = index
+      ids[#ids + 1] = id_in_receipts(text, index)
+    end
+  end
+  local found = #ids > 0 and ask_many('HMGET', queue.key.ids, ids)
+  for place, index in ipairs(indexes) do
+    local key = found[place]
+    keys[index], leases[index] = key, key and redis.call('HGET', queue.key.l, key)
+  end
+end
+
+-- Calls `act(held, key, index)` for each receipt that proves the present lease (G4). `held` is good
+-- until the next. Leases of which `act` answers that they ended are deleted.
+-- Answers the indexes of the other receipts, from 0.
+local function for_held(queue, text, act)
+  local tokens, keys = read_receipts(queue, text)
+  local leases = ask_many('HMGET', queue.key.l, keys)
+  if redis.call('EXISTS', queue.key.ids) == 1 then
+    look_up(queue, text, tokens, keys, leases)
+  end
+  local lost, ended, is_ended, counts, held = {}, {}, {}, {}, {}
+  for index, token in ipairs(tokens) do
+    local key, lease_text = keys[index], leases[index]
+    local is_proved = lease_text
+      and not is_ended[key]
+      and unpack_lease(lease_text, held).token == token
+      and (end_of_batch(queue, held.batch) or 0) > now
+    if not is_proved then
+      lost[#lost + 1] = index - 1
+    elseif act(held, key, index) then
+      is_ended[key] = true
+      ended[#ended + 1] = key
+      counts[held.batch] = (counts[held.batch] or 0) + 1
+    end
+  end
+  if #ended > 0 then
+    call_many('HDEL', queue.key.l, ended)
+    leave_batches(queue, counts)
+  end
+  return lost
+end

@@ -1,0 +1,98 @@
+import type { Notifier } from '../../core/driver.ts';
+import type { Listener } from './listener.ts';
+
+type Listen = Parameters<Notifier['subscribe']>[0];
+type What = 'ready' | 'room';
+
+const BOTH: readonly What[] = ['ready', 'room'];
+
+export interface NotifierParts {
+  readonly listener: Listener;
+  /** The channel on which a queue's news are told. */
+  readonly channelOf: (queueNumber: number) => string;
+  /** Says in the store that somebody waits for news of the queue: told once, then forgotten. */
+  readonly ask: (queueNumber: number) => Promise<unknown>;
+}
+
+/**
+ * Wake-ups. This process's own calls are told without the server; those of others only of queues
+ * that somebody here follows, and only when a taker or sender of ours went away with too little.
+ */
+export class RedisNotifier implements Notifier {
+  readonly #parts: NotifierParts;
+  readonly #listeners = new Set<Listen>();
+  readonly #followers = new Map<number, number>();
+  readonly #pending: Record<What, Set<number>> = { ready: new Set(), room: new Set() };
+  #isFlushing = false;
+
+  constructor(parts: NotifierParts) {
+    this.#parts = parts;
+  }
+
+  subscribe(listener: Listen): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  follow(queueNumber: number): () => void {
+    const followers = this.#followers.get(queueNumber) ?? 0;
+    this.#followers.set(queueNumber, followers + 1);
+    if (followers === 0) void this.#begin(queueNumber);
+    let isStopped = false;
+    return () => {
+      if (isStopped) return;
+      isStopped = true;
+      this.#unfollow(queueNumber);
+    };
+  }
+
+  /** Something changed here, in this process. Listeners are told when the call that did it is over. */
+  tell(queueNumber: number, what: What): void {
+    if (this.#listeners.size === 0) return;
+    this.#pending[what].add(queueNumber);
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** News may have been missed: whoever waits looks again, and asks to be told anew. */
+  async lookAgain(): Promise<void> {
+    await Promise.all([...this.#followers.keys()].map((number) => this.#ask(number)));
+  }
+
+  async #begin(queueNumber: number): Promise<void> {
+    const { listener, channelOf } = this.#parts;
+    await listener.add(channelOf(queueNumber), (payload) => {
+      if (payload === 'ready' || payload === 'room') this.tell(queueNumber, payload);
+    });
+    await this.#ask(queueNumber);
+  }
+
+  async #ask(queueNumber: number): Promise<void> {
+    // When the server is away, the listener's next connection asks again.
+    await this.#parts.ask(queueNumber).catch(() => undefined);
+    // What came before somebody listened.
+    for (const what of BOTH) this.tell(queueNumber, what);
+  }
+
+  #unfollow(queueNumber: number): void {
+    const followers = (this.#followers.get(queueNumber) ?? 0) - 1;
+    if (followers > 0) {
+      this.#followers.set(queueNumber, followers);
+      return;
+    }
+    this.#followers.delete(queueNumber);
+    this.#parts.listener.remove(this.#parts.channelOf(queueNumber));
+  }
+
+  #flush(): void {
+    const { ready, room } = this.#pending;
+    this.#pending.ready = new Set();
+    this.#pending.room = new Set();
+    this.#isFlushing = false;
+    for (const listener of this.#listeners) {
+      for (const queueNumber of ready) listener(queueNumber, 'ready');
+      for (const queueNumber of room) listener(queueNumber, 'room');
+    }
+  }
+}
