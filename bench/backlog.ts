@@ -1,19 +1,20 @@
 /** Whether a message costs the same however many wait: a queue of 5 million against one of 10,000. */
 import type { Contest, RunContext } from './harness/benchmark.ts';
 import { runBenchmark } from './harness/run-benchmark.ts';
-import { fillQueue, measureDeepQueue } from './workloads/deep-queue.ts';
+import { fillQueue, measureDeepQueue, queueIn } from './workloads/deep-queue.ts';
 
 const SHALLOW = 10_000;
 
 const flatCost: Contest = {
   name: 'backlog',
   prepare: ({ shared, isQuick }: RunContext) =>
-    fillQueue(shared, isQuick ? 50_000 : 5_000_000, (line) => console.error(line)),
+    fillQueue(queueIn(shared), isQuick ? 50_000 : 5_000_000, (line) => console.error(line)),
   runners: {
-    deep: (context) => measureDeepQueue(context.shared, context),
+    deep: (context) => measureDeepQueue(queueIn(context.shared), context),
     shallow: async (context) => {
-      await fillQueue(context.folder, SHALLOW);
-      return measureDeepQueue(context.folder, context);
+      const queue = queueIn(context.folder);
+      await fillQueue(queue, SHALLOW);
+      return measureDeepQueue(queue, context);
     },
   },
   metrics: [

@@ -13,20 +13,31 @@ export interface RunContext {
   readonly shared: string;
   /** A smoke run: so little work that the figures mean nothing. */
   readonly isQuick: boolean;
+  /** The benchmark's settings, as `--set` left them. */
+  readonly settings: Settings;
 }
+
+/** Numbers that say how much work a benchmark does, by name. */
+export type Settings = Readonly<Record<string, number>>;
 
 /**
  * Does the work of one contender and measures it. It checks that each message it sent came exactly
  * once. @throws InvalidRunError when not
  */
-type Runner = (context: RunContext) => Promise<Figures>;
+type Run = (context: RunContext) => Promise<Figures>;
+
+/** A run, and what it needs of Node where that is more than ours does. */
+export type Runner = Run | { readonly run: Run; readonly needs: 'node 22' };
 
 /** Runs that are compared with each other: each in a fresh process, in turn, round after round. */
 export interface Contest {
   /** For people. */
   readonly name: string;
-  /** Makes, once and before the first round, what the runs find in their shared folder. */
-  readonly prepare?: (context: RunContext) => Promise<void>;
+  /**
+   * Makes, once and before the first round, what the runs find in their shared folder.
+   * @returns how to take it down again, where that is more than removing the folder
+   */
+  readonly prepare?: (context: RunContext) => Promise<void | (() => Promise<void>)>;
   readonly runners: Readonly<Record<string, Runner>>;
   readonly metrics: readonly Metric[];
 }
@@ -34,7 +45,7 @@ export interface Contest {
 /** Which figure of which runner. */
 export type FigureOf = readonly [runner: string, figure: string];
 
-export type Unit = '/s' | 'ms' | 's' | 'MB' | 'of a core';
+export type Unit = '/s' | 'ms' | 's' | 'µs' | 'MB' | 'B' | 'of a core' | '';
 
 export interface Metric {
   /** Unique in the benchmark; `--only` takes it. */
@@ -51,4 +62,8 @@ export type Target = { readonly atLeast: number } | { readonly atMost: number };
 export interface Benchmark {
   readonly name: string;
   readonly contests: readonly Contest[];
+  /** How often each runner runs; left out: three times. */
+  readonly rounds?: number;
+  /** What `--set NAME=NUMBER` may change, with the defaults. */
+  readonly settings?: Settings;
 }

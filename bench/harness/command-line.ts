@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Benchmark } from './benchmark.ts';
+import type { Benchmark, Settings } from './benchmark.ts';
 
 export interface BenchOptions {
   /** One JSON line per target instead of a table. */
@@ -11,6 +11,7 @@ export interface BenchOptions {
   readonly only: readonly string[];
   /** Names of runners that do not run, nor the metrics that need them. */
   readonly without: readonly string[];
+  readonly settings: Settings;
   /** The folder in which the temporary folders are made. */
   readonly directory: string;
   /** Set in a child process: the run to do, as JSON. */
@@ -26,6 +27,7 @@ const usage = `Usage: npm run bench -- NAME [options]
   --quick           a smoke run: little work, one round; the figures mean nothing
   --only METRIC     just this metric; may be given several times
   --without RUNNER  leave out what needs this runner; may be given several times
+  --set NAME=NUMBER changes a setting of the benchmark; may be given several times
   --dir FOLDER      where the temporary folders are made (default: ${tmpdir()})`;
 
 /** @throws UsageError */
@@ -39,6 +41,7 @@ export function readCommandLine(args: readonly string[], benchmark: Benchmark): 
         quick: { type: 'boolean', default: false },
         only: { type: 'string', multiple: true, default: [] },
         without: { type: 'string', multiple: true, default: [] },
+        set: { type: 'string', multiple: true, default: [] },
         dir: { type: 'string', default: tmpdir() },
         run: { type: 'string' },
       },
@@ -57,9 +60,20 @@ export function readCommandLine(args: readonly string[], benchmark: Benchmark): 
     isQuick: values.quick,
     only: values.only,
     without: values.without,
+    settings: readSettings(values.set, benchmark.settings ?? {}),
     directory: values.dir,
     run: values.run,
   };
+}
+
+function readSettings(given: readonly string[], defaults: Settings): Settings {
+  const settings = given.map((one): [string, number] => {
+    const [, name = one, value] = /^(.+)=([\d_]+)$/.exec(one) ?? [];
+    checkKnown('setting', [name], Object.keys(defaults));
+    if (value === undefined) throw new UsageError(`--set ${one}: it must be ${name}=NUMBER.`);
+    return [name, Number(value.replaceAll('_', ''))];
+  });
+  return { ...defaults, ...Object.fromEntries(settings) };
 }
 
 function checkKnown(what: string, names: readonly string[], known: readonly string[]): void {

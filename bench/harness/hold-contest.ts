@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Contest, Figures, RunContext } from './benchmark.ts';
+import type { Contest, Figures, RunContext, Settings } from './benchmark.ts';
 import { runInChild } from './child-run.ts';
 import type { Rounds } from './judge.ts';
 
@@ -9,6 +9,7 @@ export interface HoldOptions {
   readonly folder: string;
   readonly rounds: number;
   readonly isQuick: boolean;
+  readonly settings: Settings;
   /** Called before each run. */
   readonly beforeRun: () => void;
   readonly log: (line: string) => void;
@@ -19,31 +20,36 @@ export interface HoldOptions {
  * @returns the figures of all rounds
  */
 export async function holdContest(contest: Contest, options: HoldOptions): Promise<Rounds> {
-  const { isQuick, rounds, log } = options;
+  const { isQuick, settings, rounds, log } = options;
   const shared = mkdtempSync(join(options.folder, 'contest-'));
   const inOwnFolder = async <T>(work: (context: RunContext) => Promise<T>): Promise<T> => {
     const folder = join(shared, 'run');
     mkdirSync(folder);
     try {
-      return await work({ folder, shared, isQuick });
+      return await work({ folder, shared, isQuick, settings });
     } finally {
       rmSync(folder, { recursive: true });
     }
   };
   const runners = neededRunners(contest);
   const figures = new Map<string, Figures[]>(runners.map((runner) => [runner, []]));
+  let takeDown: (() => Promise<void>) | void = undefined;
   if (contest.prepare !== undefined) {
     log(`${contest.name}: preparing`);
-    await inOwnFolder(contest.prepare);
+    takeDown = await inOwnFolder(contest.prepare);
   }
   for (let round = 1; round <= rounds; round++) {
     for (const runner of runners) {
       log(`${contest.name}: round ${round} of ${rounds}, ${runner}`);
       options.beforeRun();
-      const run = (context: RunContext) => runInChild({ contest: contest.name, runner, context });
+      const { [runner]: found } = contest.runners;
+      const needs = typeof found === 'object' ? found.needs : undefined;
+      const run = (context: RunContext) =>
+        runInChild({ contest: contest.name, runner, needs, context });
       figures.get(runner)?.push(await inOwnFolder(run));
     }
   }
+  await takeDown?.();
   rmSync(shared, { recursive: true });
   return figures;
 }

@@ -44,7 +44,8 @@ async function measure(benchmark: Benchmark, options: BenchOptions): Promise<voi
     const rounds = await holdContest(contest, {
       folder,
       isQuick,
-      rounds: isQuick ? 1 : ROUNDS,
+      settings: options.settings,
+      rounds: isQuick ? 1 : (benchmark.rounds ?? ROUNDS),
       beforeRun: () => {
         for (let i = 0; i < SYNCS_PER_RUN; i++) syncs.push(probe.sync());
       },

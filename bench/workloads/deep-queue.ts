@@ -7,7 +7,7 @@ import { type Messages, consumeMessages, expectStored, sendMessages } from './me
 import { FIRST_NUMBER } from './payload.ts';
 import { OUTSTANDING } from './wherry.ts';
 
-const QUEUE = 'bench';
+export const QUEUE = 'bench';
 const BYTES = 100;
 /** Consumed at a time, then sent anew: most of the shallow backlog, but neither queue empties. */
 const SLICE = 8_000;
@@ -15,13 +15,29 @@ const SLICES = 25;
 /** For the compiler. */
 const WARM_UP_SLICES = 5;
 
-/** Fills a queue in `folder`. @param log told what is done so far */
+/** A filled queue, and the folder in which is written down what it holds. */
+export interface DeepQueue {
+  readonly storage: string;
+  readonly folder: string;
+}
+
+/** @returns a queue in a folder of its own */
+export function queueIn(folder: string): DeepQueue {
+  return { storage: `lmdb:${folder}/store`, folder };
+}
+
+/**
+ * Fills a queue.
+ * @param others messages that the queue holds beside these, and that nobody gets
+ * @param log told what is done so far
+ */
 export async function fillQueue(
-  folder: string,
+  queue: DeepQueue,
   count: number,
   log: (line: string) => void = () => {},
+  others = 0,
 ): Promise<void> {
-  await using mq = await openQueue(folder);
+  await using mq = await openQueue(queue);
   const step = Math.ceil(count / 10);
   for (let done = 0; done < count; done += step) {
     const messages = messagesFrom(FIRST_NUMBER + done, Math.min(step, count - done));
@@ -30,8 +46,8 @@ export async function fillQueue(
       `${(done + messages.count).toLocaleString('en-US')} of ${count.toLocaleString('en-US')} sent`,
     );
   }
-  await expectStored(mq, QUEUE, count);
-  writeBounds(folder, { first: FIRST_NUMBER, end: FIRST_NUMBER + count });
+  await expectStored(mq, QUEUE, count + others);
+  writeBounds(queue, { first: FIRST_NUMBER, end: FIRST_NUMBER + count, others });
 }
 
 /**
@@ -40,10 +56,13 @@ export async function fillQueue(
  *   anonymous memory in MB after the opening and at the end
  * @throws InvalidRunError when a message did not come exactly once
  */
-export async function measureDeepQueue(folder: string, { isQuick }: RunContext): Promise<Figures> {
-  const bounds = readBounds(folder);
+export async function measureDeepQueue(
+  queue: DeepQueue,
+  { isQuick }: RunContext,
+): Promise<Figures> {
+  const bounds = readBounds(queue);
   const opening = performance.now();
-  await using mq = await openQueue(folder);
+  await using mq = await openQueue(queue);
   const open = (performance.now() - opening) / 1_000;
   const memoryAfterOpen = anonymousMegabytes();
 
@@ -54,19 +73,19 @@ export async function measureDeepQueue(folder: string, { isQuick }: RunContext):
     bounds.first += SLICE;
     await sendMessages(mq, messagesFrom(bounds.end, SLICE), OUTSTANDING);
     bounds.end += SLICE;
-    await expectStored(mq, QUEUE, bounds.end - bounds.first);
+    await expectStored(mq, QUEUE, bounds.end - bounds.first + bounds.others);
   };
   for (let i = 0; i < (isQuick ? 1 : WARM_UP_SLICES); i++) await consumeSlice();
   seconds = 0;
   const slices = isQuick ? 2 : SLICES;
   for (let i = 0; i < slices; i++) await consumeSlice();
   const memoryAfterConsuming = anonymousMegabytes();
-  writeBounds(folder, bounds);
+  writeBounds(queue, bounds);
   return { consume: (slices * SLICE) / seconds, open, memoryAfterOpen, memoryAfterConsuming };
 }
 
-function openQueue(folder: string): Promise<MessageQueueSystem> {
-  return MessageQueueSystem.open({ storage: `lmdb:${folder}/store`, queues: [{ name: QUEUE }] });
+export function openQueue({ storage }: DeepQueue): Promise<MessageQueueSystem> {
+  return MessageQueueSystem.open({ storage, queues: [{ name: QUEUE }] });
 }
 
 function messagesFrom(first: number, count: number): Messages {
@@ -78,13 +97,14 @@ interface Bounds {
   first: number;
   /** One beyond the last. */
   end: number;
+  readonly others: number;
 }
 
-function writeBounds(folder: string, bounds: Bounds): void {
+function writeBounds({ folder }: DeepQueue, bounds: Bounds): void {
   writeFileSync(join(folder, 'bounds.json'), JSON.stringify(bounds));
 }
 
-function readBounds(folder: string): Bounds {
+function readBounds({ folder }: DeepQueue): Bounds {
   return JSON.parse(readFileSync(join(folder, 'bounds.json'), 'utf8')) as Bounds;
 }
 

@@ -71,6 +71,27 @@ describe('examples', { concurrency: 2 }, () => {
     assert.equal(lines.at(-1), 'dead letters left: 0');
   });
 
+  test('schedules: a message for each tick', async () => {
+    assert.deepEqual(await printed('schedules.ts'), [
+      'report at 2040-10-27T00:30:00.000Z',
+      'report at 2040-10-28T00:30:00.000Z',
+      'report at 2040-10-29T01:30:00.000Z',
+      "poll, sent by 'poll'",
+      "poll, sent by 'poll'",
+      '1000 ms from tick to tick',
+      'left: nightly report',
+    ]);
+  });
+
+  test('request-reply: a reply, a failure, a silence', async () => {
+    assert.deepEqual(await printed('request-reply.ts'), [
+      'apple and pear: 40 and 55 cents',
+      "The request to queue 'prices' has failed (rejected: no mango today).",
+      "The reply to a request to queue 'prices' took longer than 200 ms.",
+      'still there: null',
+    ]);
+  });
+
   test('priorities: the highest first, then the oldest', async () => {
     assert.deepEqual(await printed('priorities.ts'), [
       '9: the site is down',

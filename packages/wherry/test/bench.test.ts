@@ -83,6 +83,7 @@ for (const args of [
   ['--without', 'rabbit'],
   ['--fast'],
   ['--dir', '/nowhere'],
+  ['--set', 'minutes'],
 ]) {
   test(`refuses ${args.join(' ')}`, async () => {
     const { code, text } = await runBench(embedded, ...args);

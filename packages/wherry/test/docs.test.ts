@@ -183,7 +183,7 @@ test('errors.md lists every class, and every code with the class that has it', (
 
 /** Codes are given to a constructor, or as its option. */
 function codesIn(source: string): string[] {
-  const given = source.matchAll(/(?:super\(|\bcode: |\?\?|new MessageQueueError\()\s*'([A-Z_]+)'/g);
+  const given = source.matchAll(/(?:super\(|\bcode: |code \?\?|new MessageQueueError\()\s*'([A-Z_]+)'/g);
   return Array.from(given, ([, code]) => code!);
 }
 

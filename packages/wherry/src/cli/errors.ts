@@ -66,6 +66,7 @@ const REMEDIES: Readonly<Record<string, (error: MessageQueueError) => string>> =
     `Raise its limits with: wherry queue update ${nameIn(error)} --max-size N --max-bytes N`,
   EXCHANGE_NOT_FOUND: () =>
     'Create it with: wherry exchange create NAME --type direct|fanout|topic|headers',
+  SCHEDULE_NOT_FOUND: () => 'List what there is with: wherry schedule list',
 };
 
 /** The queue that the error is about, as a word for a shell. */

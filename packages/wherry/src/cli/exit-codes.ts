@@ -18,7 +18,7 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.ok, 'everything asked for was done'],
   [EXIT.failed, 'the operation failed, or doctor found problems'],
   [EXIT.usage, 'wrong usage, or a value outside what is allowed'],
-  [EXIT.notFound, 'the store, queue, exchange, binding or message does not exist'],
+  [EXIT.notFound, 'the store, queue, exchange, binding, schedule or message does not exist'],
   [EXIT.unavailable, 'the store is in use by another process, or cannot be opened or written'],
   [EXIT.partial, 'partly failed: some messages were refused, rejected or skipped'],
   [EXIT.interrupted, 'interrupted by a signal, after stopping in good order'],
@@ -33,6 +33,7 @@ const EXIT_BY_ERROR_CODE: Readonly<Record<string, ExitCode>> = {
   QUEUE_NOT_FOUND: EXIT.notFound,
   EXCHANGE_NOT_FOUND: EXIT.notFound,
   BINDING_NOT_FOUND: EXIT.notFound,
+  SCHEDULE_NOT_FOUND: EXIT.notFound,
   MESSAGE_NOT_FOUND: EXIT.notFound,
   INTERRUPTED: EXIT.interrupted,
 };

@@ -43,6 +43,7 @@ const MESSAGE_FIELDS: ReadonlySet<string> = new Set<
   'deliverAt',
   'maxRetries',
   'deduplicationId',
+  'deduplication',
   'groupId',
   'correlationId',
   'replyTo',

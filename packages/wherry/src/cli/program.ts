@@ -9,8 +9,14 @@ import { registerConsume } from './commands/consume.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerExchange } from './commands/exchange.ts';
+import { registerExport } from './commands/export.ts';
+import { registerImport } from './commands/import.ts';
+import { registerMigrate } from './commands/migrate.ts';
+import { registerMigrateStore } from './commands/migrate-store.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerQueue } from './commands/queue.ts';
+import { registerSchedule } from './commands/schedule.ts';
+import { registerTop } from './commands/top.ts';
 import { addExamples, exitCodeHelp } from './help.ts';
 import type { CommandLine } from './invocation.ts';
 import { mayColor } from './output.ts';
@@ -62,7 +68,13 @@ const COMMANDS: readonly ((program: Command, line: CommandLine) => void)[] = [
   registerDeadLetters,
   registerExchange,
   registerBinding,
+  registerSchedule,
+  registerTop,
+  registerMigrate,
+  registerExport,
+  registerImport,
   registerDoctor,
+  registerMigrateStore,
   registerBench,
   registerCompletion,
 ];

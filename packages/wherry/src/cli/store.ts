@@ -18,6 +18,11 @@ export function storeDirectory(storeUrl: string): string | null {
   return FOLDER_SCHEMES.has(scheme) ? storeUrl.slice(prefix.length) : null;
 }
 
+/** @returns the scheme of a URL in lower case, or null for a folder */
+export function storeScheme(storeUrl: string): string | null {
+  return SCHEME.exec(storeUrl)?.[1]?.toLowerCase() ?? null;
+}
+
 /** @throws StoreNotFoundError when the URL means a folder that holds no store */
 export function requireStore(storeUrl: string): void {
   const directory = storeDirectory(storeUrl);

@@ -13,6 +13,12 @@ export function formatDuration(ms: number | null | undefined): string {
   return unit === undefined ? `${Math.round(ms)}ms` : `${short(ms / unit[1])}${unit[0]}`;
 }
 
+/** @param ms milliseconds, from a second on @returns `'90s'`, `'2h'`: exact, as one would write it */
+export function exactDuration(ms: number): string {
+  const unit = UNITS.find(([, size]) => ms % size === 0);
+  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
+}
+
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** @returns `'512 B'`, `'1.5 MiB'` */

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { durationToMs } from '../core/duration.ts';
 import type { Headers, HeaderValue } from '../core/message.ts';
+import type { RateLimitInput } from '../core/queue-settings.ts';
 
 /** Turns an option's text into its value. @throws InvalidArgumentError saying what it must be */
 type Parse<Value> = (text: string) => Value;
@@ -35,6 +36,13 @@ export function duration(text: string): number {
   }
 }
 
+/** A moment in ISO 8601. */
+export function moment(text: string): Date {
+  const date = new Date(/^\d{4}-\d{2}-\d{2}(T.*)?$/.test(text) ? text : Number.NaN);
+  if (!Number.isNaN(date.getTime())) return date;
+  throw new InvalidArgumentError("It must be a time such as '2030-01-31' or '2030-01-31T09:00Z'.");
+}
+
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   kb: 2 ** 10,
@@ -50,6 +58,15 @@ export function byteCount(text: string): number {
   throw new InvalidArgumentError(
     "It must be bytes, or a number with a unit: '64kb', '10mb', '2gb'.",
   );
+}
+
+/** So many in a length of time: `100/1s`. */
+export function rateLimit(text: string): RateLimitInput {
+  const [, max, per] = /^(\d+)\/(.+)$/.exec(text) ?? [];
+  if (max === undefined || per === undefined) {
+    throw new InvalidArgumentError("It must be a number and a length of time: '100/1s', '5/10m'.");
+  }
+  return { max: integer(1)(max), per: duration(/^\d/.test(per) ? per : `1${per}`) };
 }
 
 /** The word that lifts a bound. It stays a word: commander takes null for a value left out. */

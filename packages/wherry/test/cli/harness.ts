@@ -31,9 +31,14 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A fresh store's folder, which does not exist yet, and the command line on it. */
+/** A fresh store, and the command line on it. */
 export class TestStore {
-  readonly path: string = join(temporaryFolder(), 'store');
+  readonly path: string;
+
+  /** @param path left out: a folder that does not exist yet */
+  constructor(path: string = join(temporaryFolder(), 'store')) {
+    this.path = path;
+  }
 
   /** Runs a command in this process. */
   async call(args: readonly string[], options: CallOptions = {}): Promise<Answer> {
@@ -90,16 +95,21 @@ export function parseLines<T>(text: string): T[] {
 export class Capture extends Writable {
   readonly isTTY: boolean;
   readonly columns = 100;
+  readonly rows = 10;
   readonly #chunks: Buffer[] = [];
+  readonly #onWrite: (text: string) => void;
 
-  constructor(isTerminal = false) {
+  /** @param onWrite told all that was written so far, after each write */
+  constructor(isTerminal = false, onWrite: (text: string) => void = () => {}) {
     super();
     this.isTTY = isTerminal;
+    this.#onWrite = onWrite;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#chunks.push(chunk);
     done();
+    this.#onWrite(this.text());
   }
 
   text(): string {

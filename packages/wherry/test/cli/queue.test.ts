@@ -20,6 +20,7 @@ test('queue create sets every setting that it has an option for', async () => {
       'queue create orders --max-size 10 --max-bytes 2mb --overflow drop-oldest --message-ttl 1h ' +
       '--dead-letter-queue missed --max-retries 7 --backoff fixed --backoff-delay 1m --backoff-factor 3 ' +
       '--backoff-max-delay 2m --backoff-jitter 0.5 --lease-duration 45s --deduplication-window 10m ' +
+      '--max-in-flight 20 --group-max-in-flight 2 --rate-limit 100/s --group-rate-limit 5/10m ' +
       '--expires-after-idle 7d --paused'
     ).split(' '),
   );
@@ -34,6 +35,11 @@ test('queue create sets every setting that it has an option for', async () => {
     backoff: { type: 'fixed', delay: 60_000, factor: 3, maxDelay: 120_000, jitter: 0.5 },
     leaseDuration: 45_000,
     deduplicationWindow: 600_000,
+    maxInFlight: 20,
+    groupMaxInFlight: 2,
+    rateLimit: { max: 100, per: 1_000 },
+    groupRateLimit: { max: 5, per: 600_000 },
+    partitions: 1,
     paused: true,
     durable: true,
     expiresAfterIdle: 604_800_000,
@@ -52,6 +58,15 @@ test('queue update lifts every bound with none', async () => {
   const { maxSize, maxBytes, messageTtl, deadLetterQueue, expiresAfterIdle } = settings;
   const lifted = [maxSize, maxBytes, messageTtl, deadLetterQueue, expiresAfterIdle];
   assert.deepEqual(lifted, [null, null, null, null, null]);
+});
+
+test('queue create wants a rate as a number and a length of time', async () => {
+  const store = new TestStore();
+  for (const wrong of ['100', '100/', '/s', '0/s', '1/x']) {
+    const { code, stderr } = await store.call(['queue', 'create', 'orders', '--rate-limit', wrong]);
+    assert.equal(code, 2, wrong);
+    assert.match(stderr, /It must be/);
+  }
 });
 
 test('queue create with other settings than those it has is refused with the command to type', async () => {

@@ -215,3 +215,16 @@ eachStore('long errors and stacks are trimmed', async ({ open }) => {
   assert.equal(dead!.deaths[0]!.error!.length, 10);
   assert.equal(dead!.deaths[0]!.stack!.length, 20);
 });
+
+eachStore('G9 what is redriven to a queue with a TTL expires there in time', async (fixture) => {
+  const { open, advance } = fixture;
+  const mq = await open();
+  await mq.createQueue({ name: 'dead' });
+  await mq.createQueue({ name: 'q', messageTtl: '1s', deadLetterQueue: 'dead' });
+  await kill(mq, 'q', 'a');
+  await advance(5_000);
+  assert.equal((await mq.deadLetterQueue.redrive({ from: 'dead' })).moved, 1);
+  await advance(1_100);
+  assert.equal((await mq.getQueueInfo('q')).messageCount, 0);
+  assert.equal((await mq.getQueueInfo('dead')).messageCount, 1);
+});

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { type MessageQueueConfig, MessageQueueSystem } from '../../src/index.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { CallWatch } from './call-watch.ts';
+import { STORES, type StoreName, makePlace } from './places.ts';
 
 /** What a test of the whole system works with. */
 export interface Fixture {
@@ -14,33 +13,34 @@ export interface Fixture {
   readonly advance: (ms: number) => Promise<void>;
 }
 
-const STORES = ['memory', 'lmdb'] as const;
 /** Real time within which something that happens at once must have happened. */
 const PATIENCE_MS = 5_000;
 
-/** Declares one test for each embedded store. */
+/** Declares one test for each store. */
 export function eachStore(
   title: string,
   body: (fixture: Fixture) => Promise<void>,
-  stores: readonly (typeof STORES)[number][] = STORES,
+  stores: readonly StoreName[] = STORES,
 ): void {
   for (const store of stores) {
     test(`${title} [${store}]`, async () => {
       const clock = new ManualClock();
-      const folder = await mkdtemp(join(tmpdir(), 'wherry-test-'));
+      const place = await makePlace(store);
+      const calls = new CallWatch();
       const opened: MessageQueueSystem[] = [];
       const open = async (config: MessageQueueConfig = {}): Promise<MessageQueueSystem> => {
-        const storage = store === 'memory' ? 'memory:' : folder;
-        const mq = await MessageQueueSystem.open({ storage, clock, ...config });
+        const time = { clock: config.clock ?? clock };
+        const storage = calls.watch(place.connect(time.clock));
+        const mq = await MessageQueueSystem.open({ storage, ...config, ...time });
         opened.push(mq);
         return mq;
       };
-      const advance = (ms: number): Promise<void> => clock.advanceAsync(ms, rest);
+      const advance = (ms: number): Promise<void> => clock.advanceAsync(ms, () => calls.rest());
       try {
         await body({ clock, open, advance });
       } finally {
         for (const mq of opened) await mq.close({ deadline: 0 });
-        await rm(folder, { recursive: true, force: true });
+        await place.remove();
       }
     });
   }
@@ -53,9 +53,4 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     if (performance.now() > deadline) throw new Error(`It did not happen: ${String(condition)}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
-}
-
-/** A commit of the embedded store takes some turns of the event loop. */
-async function rest(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { LeaseLostError, MessageNotFoundError } from '../../src/index.ts';
+import { test } from 'node:test';
+import { LeaseLostError, MessageNotFoundError, MessageQueueSystem } from '../../src/index.ts';
+import { createMemoryDriver, FaultyDriver, ManualClock } from '../../src/testing/index.ts';
 import { eachStore, until } from './fixture.ts';
 
 eachStore('a running handler keeps its lease; the message is not handed out', async (fixture) => {
@@ -81,4 +83,90 @@ eachStore('a handler that takes too long is told, and its message retried', asyn
   await advance(2_001);
   await until(() => tries === 2);
   assert.deepEqual(reasons, ['TIMEOUT']);
+});
+
+/** A consumer whose leases cannot be extended any more, with three messages of which it has begun one. */
+async function withoutExtension(
+  body: (given: {
+    readonly mq: MessageQueueSystem;
+    readonly clock: ManualClock;
+    readonly begun: string[];
+    readonly aborted: unknown[];
+    readonly finish: () => void;
+  }) => Promise<void>,
+): Promise<void> {
+  const clock = new ManualClock();
+  const driver = new FaultyDriver(createMemoryDriver({ clock }));
+  const mq = await MessageQueueSystem.open({ storage: driver, clock });
+  mq.events.on('consumerError', () => driver.failNext('extend'));
+  await mq.createQueue({ name: 'q', leaseDuration: 900 });
+  await mq.sendBatch('q', [{ payload: 'a' }, { payload: 'b' }, { payload: 'c' }]);
+  const begun: string[] = [];
+  const aborted: unknown[] = [];
+  let finish = (): void => {};
+  driver.failNext('extend');
+  await mq.createConsumer<string>({
+    id: 'c',
+    queueName: 'q',
+    handler: ({ payload, deliveryCount, signal }) => {
+      begun.push(`${payload} ${deliveryCount}`);
+      signal.addEventListener('abort', () => aborted.push(signal.reason));
+      return begun.length > 1 ? null : new Promise<void>((resolve) => (finish = resolve));
+    },
+  });
+  await until(() => begun.length === 1);
+  try {
+    await body({ mq, clock, begun, aborted, finish: () => finish() });
+  } finally {
+    finish();
+    await mq.close({ deadline: 0 });
+  }
+}
+
+test('a running handler is told when its lease has ended without having been extended', async () => {
+  await withoutExtension(async ({ clock, aborted }) => {
+    await clock.advanceAsync(899);
+    assert.equal(aborted.length, 0);
+    await clock.advanceAsync(1);
+    assert.deepEqual(
+      aborted.map((reason) => (reason as LeaseLostError).code),
+      ['LEASE_LOST'],
+    );
+  });
+});
+
+test('G3 no handler begins on a message whose lease ended while it waited', async () => {
+  await withoutExtension(async ({ mq, clock, begun, finish }) => {
+    await clock.advanceAsync(901);
+    finish();
+    await until(async () => (await mq.getQueueInfo('q')).messageCount === 0);
+    assert.deepEqual(
+      begun.toSorted((a, b) => (a < b ? -1 : 1)),
+      ['a 1', 'a 2', 'b 2', 'c 2'],
+    );
+  });
+});
+
+test('G3 for await: no message whose lease ended while it waited', async () => {
+  const clock = new ManualClock();
+  const driver = new FaultyDriver(createMemoryDriver({ clock }));
+  const mq = await MessageQueueSystem.open({ storage: driver, clock });
+  mq.events.on('consumerError', () => driver.failNext('extend'));
+  await mq.createQueue({ name: 'q', leaseDuration: 900 });
+  await mq.sendBatch('q', [{ payload: 'a' }, { payload: 'b' }]);
+  driver.failNext('extend');
+  const seen: string[] = [];
+  for await (const delivery of mq.consume<string>('q')) {
+    seen.push(`${delivery.payload} ${delivery.deliveryCount}`);
+    if (seen.length === 1) {
+      await clock.advanceAsync(901);
+      await assert.rejects(delivery.acknowledge(), LeaseLostError);
+    } else await delivery.acknowledge();
+    if (seen.length === 3) break;
+  }
+  assert.deepEqual(
+    seen.toSorted((a, b) => (a < b ? -1 : 1)),
+    ['a 1', 'a 2', 'b 2'],
+  );
+  await mq.close();
 });

@@ -7,6 +7,7 @@ import {
   ValidationError,
 } from '../../src/index.ts';
 import { eachStore, until } from './fixture.ts';
+import { LASTING_STORES } from './places.ts';
 
 eachStore('a queue has its settings, and the defaults for the others', async ({ open }) => {
   const mq = await open();
@@ -184,7 +185,7 @@ eachStore(
     assert.equal(again.getQueue('q').settings.messageTtl, 3_600_000);
     assert.deepEqual((await again.publish('e', 'a.b', { payload: 1 })).queues, ['q']);
   },
-  ['lmdb'],
+  LASTING_STORES,
 );
 
 eachStore('what open is given is created', async ({ open }) => {

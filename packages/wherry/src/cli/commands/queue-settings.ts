@@ -1,5 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { QueueSettings, QueueSettingsInput } from '../../core/queue-settings.ts';
+import type {
+  QueueSettings,
+  QueueSettingsInput,
+  RateLimitInput,
+} from '../../core/queue-settings.ts';
 import { given } from '../help.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 import {
@@ -10,6 +14,7 @@ import {
   noneAsNull,
   orNone,
   type OrNone,
+  rateLimit,
 } from '../values.ts';
 
 /** The settings of a queue as options; `none` lifts a bound. */
@@ -27,6 +32,11 @@ export interface SettingsOptions {
   readonly backoffJitter?: number;
   readonly leaseDuration?: number;
   readonly deduplicationWindow?: number;
+  readonly maxInFlight?: OrNone<number>;
+  readonly groupMaxInFlight?: number;
+  readonly rateLimit?: OrNone<RateLimitInput>;
+  readonly groupRateLimit?: OrNone<RateLimitInput>;
+  readonly partitions?: number;
   readonly expiresAfterIdle?: OrNone<number>;
 }
 
@@ -66,6 +76,23 @@ export function addSettingsOptions(command: Command): Command {
       duration,
     )
     .option(
+      '--max-in-flight <n>',
+      'most messages handed out at once, over all processes, or none',
+      orNone(integer(1)),
+    )
+    .option('--group-max-in-flight <n>', 'the same for each group; 1: in order', integer(1))
+    .option(
+      '--rate-limit <n/duration>',
+      'how fast messages are handed out, such as 100/1s, or none',
+      orNone(rateLimit),
+    )
+    .option(
+      '--group-rate-limit <n/duration>',
+      'the same for each group, or none',
+      orNone(rateLimit),
+    )
+    .option('--partitions <n>', 'over how many places of a Redis Cluster it is spread', integer(1))
+    .option(
       '--expires-after-idle <duration>',
       'delete the queue when unused for so long, or none',
       orNone(duration),
@@ -91,6 +118,11 @@ export function settingsFrom(options: SettingsOptions): QueueSettingsInput {
     backoff: Object.keys(backoff).length === 0 ? undefined : backoff,
     leaseDuration: options.leaseDuration,
     deduplicationWindow: options.deduplicationWindow,
+    maxInFlight: noneAsNull(options.maxInFlight),
+    groupMaxInFlight: options.groupMaxInFlight,
+    rateLimit: noneAsNull(options.rateLimit),
+    groupRateLimit: noneAsNull(options.groupRateLimit),
+    partitions: options.partitions,
     expiresAfterIdle: noneAsNull(options.expiresAfterIdle),
   });
 }
@@ -114,7 +146,18 @@ export function describeSettings(settings: QueueSettings): Record<string, string
     backoff: `${backoff.type}, ${formatDuration(backoff.delay)}${growth}, jitter ${backoff.jitter}`,
     'lease duration': formatDuration(settings.leaseDuration),
     'deduplication window': formatDuration(settings.deduplicationWindow),
+    'max in flight': limit(settings.maxInFlight, (value) => value.toLocaleString('en-US')),
+    'group max in flight': String(settings.groupMaxInFlight),
+    'rate limit': describeRate(settings.rateLimit),
+    'group rate limit': describeRate(settings.groupRateLimit),
+    partitions: String(settings.partitions),
     'expires after idle': limit(settings.expiresAfterIdle, formatDuration),
     durable: settings.durable ? 'yes' : 'no',
   };
+}
+
+function describeRate(rate: QueueSettings['rateLimit']): string {
+  return rate === null
+    ? 'none'
+    : `${rate.max.toLocaleString('en-US')} in ${formatDuration(rate.per)}`;
 }

@@ -1,0 +1,219 @@
+-- What a taker gets. For who holds the taking lock.
+
+CREATE TYPE wherry.choice AS (
+  -- With the frontier and the queue's bucket as they are afterwards.
+  line wherry.frontier,
+  held wherry.keys,
+  is_plain boolean,
+  is_grouped boolean,
+  retry_in bigint
+);
+
+-- Marks what is overdue in a page that the frontier has passed. Returns the others.
+CREATE FUNCTION wherry.set_overdue_aside(queue_number int, page wherry.page)
+RETURNS wherry.page LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE wherry.message SET place = 'overdue'
+  FROM unnest(page.lanes, page.sequences, page.overdue) AS found(lane, sequence, overdue)
+  WHERE found.overdue AND message.queue = queue_number AND message.lane = found.lane
+    AND message.sequence = found.sequence;
+  SELECT array_agg(lane ORDER BY at), array_agg(sequence ORDER BY at)
+  INTO page.lanes, page.sequences
+  FROM unnest(page.lanes, page.sequences, page.overdue)
+    WITH ORDINALITY AS found(lane, sequence, overdue, at)
+  WHERE NOT overdue;
+  RETURN page;
+END
+$$;
+
+-- Where nothing but plain messages can be taken and the queue has no rate limit.
+CREATE FUNCTION wherry.choose_plain(line wherry.frontier, max_messages int, moment bigint)
+RETURNS wherry.choice LANGUAGE plpgsql AS $$
+DECLARE
+  held wherry.keys := ('{}', '{}');
+  page wherry.page;
+  retry_in bigint;
+BEGIN
+  WHILE cardinality(held.sequences) < max_messages LOOP
+    page := wherry.next_plain(line, max_messages - cardinality(held.sequences), moment);
+    EXIT WHEN page.sequences IS NULL;
+    line := wherry.advance(line, page);
+    IF page.overdue IS NOT NULL THEN
+      page := wherry.set_overdue_aside(line.queue, page);
+    END IF;
+    held.lanes := held.lanes || page.lanes;
+    held.sequences := held.sequences || page.sequences;
+    EXIT WHEN page.is_last;
+  END LOOP;
+  IF line.group_rate_max IS NOT NULL AND cardinality(held.sequences) < max_messages THEN
+    retry_in := wherry.resumes_in(line.queue, moment);
+  END IF;
+  RETURN (line, held, true, false, retry_in)::wherry.choice;
+END
+$$;
+
+-- Whether as many of a group are leased as it has slots. (Of those outside there can be more when it
+-- had more slots before.)
+CREATE FUNCTION wherry.is_blocked(line wherry.frontier, of_group text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT of_group IS NOT NULL AND line.slots <= (
+    SELECT count(*) FROM wherry.message
+    WHERE queue = line.queue AND group_id = of_group AND outside
+      AND place IN ('leased', 'leased suspect')
+  )
+$$;
+
+-- Leases one message that has a place; out of turn too, then it is outside its group from now on.
+-- Returns false when somebody is replacing it.
+CREATE FUNCTION wherry.lease_one(
+  queue_number int, lane_number int, message_sequence bigint
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM wherry.message
+  WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence
+    AND place NOT IN ('leased', 'leased suspect')
+  FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE wherry.message SET
+    place = CASE WHEN suspect THEN 'leased suspect' ELSE 'leased' END,
+    outside = CASE WHEN group_id IS NOT NULL THEN true END,
+    resumes_at = null,
+    replaceable = null
+  WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence;
+  RETURN true;
+END
+$$;
+
+-- Leases those who wait behind a head that was just leased, while one batch may hold them too: in
+-- order, none of them a suspect, none late or overdue.
+CREATE FUNCTION wherry.lease_followers(
+  line wherry.frontier, of_group text, max_messages int, moment bigint
+) RETURNS wherry.keys LANGUAGE plpgsql AS $$
+DECLARE
+  next record;
+  held wherry.keys := ('{}', '{}');
+BEGIN
+  FOR next IN
+    SELECT lane, sequence, suspect IS TRUE OR available_at > moment
+      OR (parked IS NULL AND expires_at <= moment) AS must_wait
+    FROM wherry.message WHERE queue = line.queue AND group_id = of_group AND place = 'waiting'
+    ORDER BY sequence LIMIT max_messages
+  LOOP
+    EXIT WHEN next.must_wait OR wherry.group_wait(line, of_group, moment) > 0;
+    PERFORM wherry.lease_one(line.queue, next.lane, next.sequence);
+    PERFORM wherry.spend_of_group(line, of_group, moment);
+    held.lanes := held.lanes || next.lane;
+    held.sequences := held.sequences || next.sequence;
+  END LOOP;
+  RETURN held;
+END
+$$;
+
+-- Takes a ready message out of the takers' way.
+CREATE FUNCTION wherry.put_aside(
+  queue_number int, lane_number int, message_sequence bigint, new_place text, until bigint
+) RETURNS void LANGUAGE sql AS $$
+  UPDATE wherry.message SET place = new_place, resumes_at = until
+  WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence
+$$;
+
+-- The general case: plain messages together with those that have a place, groups and rates.
+CREATE FUNCTION wherry.choose(
+  line wherry.frontier, max_messages int, per_group int, rate_max bigint, rate_per bigint,
+  moment bigint
+) RETURNS wherry.choice LANGUAGE plpgsql
+SET enable_sort = off AS $$
+DECLARE
+  has_suspect boolean := EXISTS (
+    SELECT FROM wherry.message WHERE queue = line.queue AND place = 'leased suspect'
+  );
+  -- Read one by one: nobody knows how far.
+  placed CURSOR FOR
+    SELECT * FROM (
+      SELECT lane, sequence, group_id, place, parked IS NULL AND expires_at <= moment AS is_overdue
+      FROM wherry.message WHERE queue = line.queue AND place = 'ready'
+      UNION ALL
+      SELECT lane, sequence, group_id, place, parked IS NULL AND expires_at <= moment
+      FROM wherry.message WHERE queue = line.queue AND place = 'suspect' AND NOT has_suspect
+    ) AS either ORDER BY lane >> 16, sequence;
+  next record;
+  page wherry.page;
+  followers wherry.keys;
+  choice wherry.choice;
+  held wherry.keys := ('{}', '{}');
+  room bigint;
+  -- By the queue's rate.
+  allowed bigint;
+BEGIN
+  choice.is_plain := false;
+  choice.is_grouped := false;
+  IF rate_max IS NOT NULL THEN
+    line := wherry.refill(line, rate_max, rate_per, moment);
+  END IF;
+  OPEN placed;
+  FETCH placed INTO next;
+  LOOP
+    room := max_messages - cardinality(held.sequences);
+    EXIT WHEN room <= 0;
+    allowed := least(room, CASE WHEN rate_max IS NOT NULL THEN line.bucket_level / rate_per END);
+    -- First the plain ones that come up before the next that has a place, in one step.
+    page := wherry.next_plain(
+      line, greatest(allowed, 1)::int, moment, wherry.turn(next.lane, next.sequence)
+    );
+    IF page.sequences IS NOT NULL THEN
+      IF allowed = 0 AND page.overdue IS NULL THEN
+        choice.retry_in := wherry.rate_wait(line);
+        EXIT;
+      END IF;
+      line := wherry.advance(line, page);
+      IF page.overdue IS NOT NULL THEN
+        page := wherry.set_overdue_aside(line.queue, page);
+      END IF;
+      held := (held.lanes || page.lanes, held.sequences || page.sequences);
+      line := wherry.spend(line, rate_per, coalesce(cardinality(page.sequences), 0));
+      CONTINUE;
+    END IF;
+    IF next.lane IS NULL THEN
+      choice.retry_in := wherry.resumes_in(line.queue, moment);
+      EXIT;
+    END IF;
+    IF next.is_overdue THEN
+      PERFORM wherry.put_aside(line.queue, next.lane, next.sequence, 'overdue', null);
+    ELSIF wherry.is_blocked(line, next.group_id) THEN
+      NULL;
+    ELSIF wherry.group_wait(line, next.group_id, moment) > 0 THEN
+      PERFORM wherry.put_aside(
+        line.queue, next.lane, next.sequence, 'throttled',
+        moment + wherry.group_wait(line, next.group_id, moment)
+      );
+    ELSIF next.place = 'suspect' AND cardinality(held.sequences) > 0 THEN
+      EXIT;
+    ELSIF allowed = 0 THEN
+      choice.retry_in := wherry.rate_wait(line);
+      EXIT;
+    ELSIF wherry.lease_one(line.queue, next.lane, next.sequence) THEN
+      held := (held.lanes || next.lane, held.sequences || next.sequence);
+      line := wherry.spend(line, rate_per, 1);
+      IF next.group_id IS NOT NULL THEN
+        choice.is_grouped := true;
+        PERFORM wherry.spend_of_group(line, next.group_id, moment);
+      END IF;
+      EXIT WHEN next.place = 'suspect';
+      IF next.group_id IS NOT NULL AND line.slots = 1 AND per_group > 1 THEN
+        followers := wherry.lease_followers(
+          line, next.group_id, least(per_group, allowed)::int - 1, moment
+        );
+        held := (held.lanes || followers.lanes, held.sequences || followers.sequences);
+        line := wherry.spend(line, rate_per, cardinality(followers.sequences));
+      END IF;
+    END IF;
+    FETCH placed INTO next;
+  END LOOP;
+  CLOSE placed;
+  choice.line := line;
+  choice.held := held;
+  RETURN choice;
+END
+$$;

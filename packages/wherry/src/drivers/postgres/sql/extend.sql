@@ -1,0 +1,79 @@
+-- Leases end later, counted from now.
+--
+-- Locks: existence; rows of `lease`, in their order. Messages that a caller's transaction is settling
+-- are extended like others, and without waiting for it.
+CREATE FUNCTION wherry.extend(
+  clock bigint,
+  -- By lease and duration, in order: its queue, its number, how many receipts, milliseconds.
+  queue_numbers int[],
+  lease_numbers bigint[],
+  receipt_counts int[],
+  durations bigint[],
+  -- By receipt, each once: see the type `receipts`.
+  places int[],
+  sequences bigint[],
+  ids text[]
+) RETURNS text LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+  receipts wherry.receipts := (places, sequences, ids);
+  missing int[] := wherry.lock_existence(queue_numbers);
+  moment bigint := wherry.now(clock);
+  first_index int := 1;
+  part wherry.lease;
+  proof wherry.proof;
+  extended int[] := '{}';
+BEGIN
+  FOR i IN 1 .. cardinality(lease_numbers) LOOP
+    FOR part IN
+      SELECT * FROM wherry.lease
+      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > moment
+        AND queue <> ALL (missing)
+      ORDER BY lease.part FOR UPDATE
+    LOOP
+      proof := wherry.proven(part, receipts, first_index, first_index + receipt_counts[i] - 1);
+      -- Only what is there still.
+      SELECT array_agg(index), array_agg(lane), array_agg(sequence) INTO proof
+      FROM unnest(proof.indexes, proof.lanes, proof.sequences) AS proven(index, lane, sequence)
+      WHERE EXISTS (
+        SELECT FROM wherry.message
+        WHERE message.queue = part.queue AND message.lane = proven.lane
+          AND message.sequence = proven.sequence
+          AND message.id IS NOT DISTINCT FROM ids[proven.index]
+      );
+      CONTINUE WHEN proof.indexes IS NULL;
+      extended := extended || proof.indexes;
+      PERFORM wherry.extend_part(
+        part, ARRAY(SELECT places[index] FROM unnest(proof.indexes) AS index), moment + durations[i]
+      );
+    END LOOP;
+    first_index := first_index + receipt_counts[i];
+  END LOOP;
+  RETURN wherry.others(extended, cardinality(places));
+END
+$$;
+
+-- Those in these places end then. If they are not all of the row, they become one of their own.
+CREATE FUNCTION wherry.extend_part(part wherry.lease, places int[], new_until bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  held bigint[] := array_fill(0::bigint, ARRAY[cardinality(part.sequences)]);
+BEGIN
+  IF cardinality(places) >= part.remaining THEN
+    UPDATE wherry.lease SET until = new_until
+    WHERE queue = part.queue AND number = part.number AND lease.part = extend_part.part.part;
+    RETURN;
+  END IF;
+  FOR i IN 1 .. cardinality(places) LOOP
+    held[places[i]] := part.sequences[places[i]];
+  END LOOP;
+  PERFORM wherry.withdraw(part, places);
+  INSERT INTO wherry.lease (
+    queue, number, part, until, consumer, cause, grouped, remaining, sequences, lanes, lane
+  )
+  SELECT
+    part.queue, part.number, max(lease.part) + 1, new_until, part.consumer, part.cause,
+    part.grouped, cardinality(places), held, part.lanes, part.lane
+  FROM wherry.lease WHERE queue = part.queue AND number = part.number;
+END
+$$;
