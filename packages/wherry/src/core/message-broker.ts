@@ -253,7 +253,7 @@ export class MessageBroker {
     const timer = this.#parts.clock.setTimer(woken.cancel, ms);
     signal?.addEventListener('abort', woken.cancel);
     this.#waiting.add(woken);
-    if (this.#closed) woken.cancel();
+    if (this.#closed || signal?.aborted === true) woken.cancel();
     await woken.done;
     this.#waiting.delete(woken);
     timer.cancel();

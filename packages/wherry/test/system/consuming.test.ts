@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { type Delivery, RejectError, RetryError, ValidationError } from '../../src/index.ts';
+import { test } from 'node:test';
+import {
+  type Delivery,
+  MessageQueueSystem,
+  RejectError,
+  RetryError,
+  ValidationError,
+} from '../../src/index.ts';
+import { createMemoryDriver, FaultyDriver, ManualClock } from '../../src/testing/index.ts';
 import { eachStore, until } from './fixture.ts';
 
 const FIXED = { type: 'fixed', delay: '10s', jitter: 0 } as const;
@@ -305,6 +313,18 @@ eachStore('for await ends with its signal', async ({ open }) => {
   for await (const delivery of mq.consume('q', { signal: controller.signal })) {
     assert.fail(delivery.id);
   }
+});
+
+test('a signal that fires while the store is asked ends the wait', async () => {
+  const clock = new ManualClock();
+  const driver = new FaultyDriver(createMemoryDriver({ clock }));
+  const mq = await MessageQueueSystem.open({ storage: driver, clock, queues: [{ name: 'q' }] });
+  const stop = new AbortController();
+  const delay = async (): Promise<void> => stop.abort(new Error('enough'));
+  driver.plan({ method: 'take', call: 1, when: 'after', delay });
+  const waiting = mq.receiveMessage('q', 'me', { waitMs: '1h', signal: stop.signal });
+  await assert.rejects(waiting, /enough/);
+  await mq.close();
 });
 
 eachStore('close ends loops and waits', async ({ open }) => {

@@ -34,17 +34,6 @@ const EXAMPLE =
   "Examples: 'redis://user:password@host:6379/0', 'rediss://host', 'redis+socket:///path/to/socket', " +
   "'redis-sentinel://host1:26379,host2:26379/NAME', 'redis-cluster://host1:6379,host2:6379'.";
 
-/** Scheme names that this driver knows, for those who choose a driver by a URL. */
-export const REDIS_SCHEMES: ReadonlySet<string> = new Set([
-  'redis',
-  'rediss',
-  'redis+socket',
-  'redis-sentinel',
-  'rediss-sentinel',
-  'redis-cluster',
-  'rediss-cluster',
-]);
-
 /**
  * Reads a URL. Parameters: `db`, `prefix`, `waitReplicas`, and `ca`, a file with the certificate
  * authority's certificate.
@@ -77,7 +66,7 @@ export function parseAddress(url: string): RedisAddress {
 }
 
 /** For messages to people. */
-export function withoutSecrets(url: string): string {
+function withoutSecrets(url: string): string {
   return url.replace(/(\/\/[^@/]*?)(:[^@/]*)?@/, '$1:***@');
 }
 

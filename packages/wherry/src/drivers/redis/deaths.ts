@@ -30,17 +30,20 @@ export function restOfDeath({ error, stack }: NewDeath): string {
 /** @param end where the entries end in `bytes` */
 export function decodeDeaths(bytes: Buffer, start: number, end: number): Death[] {
   const deaths: Death[] = [];
-  let at = start;
-  const text = (length: number): string => bytes.toString('utf8', at, (at += length));
-  const number = (length: number): number => bytes.readUIntBE((at += length) - length, length);
-  while (at < end) {
-    const queue = text(number(2));
-    const reason = text(number(1)) as DeathReason;
-    const time = number(6);
-    const count = number(4);
-    const rest = text(number(4));
-    const more = rest === '' ? {} : (JSON.parse(rest) as Pick<Death, 'error' | 'stack'>);
-    deaths.push({ queue, reason, time, count, ...more });
+  for (let at = start; at < end;) {
+    const queueAt = at + 2;
+    const reasonAt = queueAt + bytes.readUInt16BE(at) + 1;
+    const timeAt = reasonAt + bytes[reasonAt - 1]!;
+    const restAt = timeAt + 14;
+    at = restAt + bytes.readUInt32BE(timeAt + 10);
+    const rest = bytes.toString('utf8', restAt, at);
+    deaths.push({
+      queue: bytes.toString('utf8', queueAt, reasonAt - 1),
+      reason: bytes.toString('utf8', reasonAt, timeAt) as DeathReason,
+      time: bytes.readUIntBE(timeAt, 6),
+      count: bytes.readUInt32BE(timeAt + 6),
+      ...(rest !== '' && (JSON.parse(rest) as Pick<Death, 'error' | 'stack'>)),
+    });
   }
   return deaths;
 }

@@ -2,11 +2,18 @@ import type * as contract from '../../core/driver.ts';
 import { browse } from './browse.ts';
 import { moveInCluster } from './cluster/move.ts';
 import { publishInCluster } from './cluster/publish.ts';
+import { QueueNotFoundError } from '../../core/errors.ts';
 import { counts } from './counts.ts';
 import { extend, release, settle } from './ends.ts';
 import { get } from './get.ts';
 import { move } from './move.ts';
 import { readOptions, type RedisDriverOptions } from './options.ts';
+import { forHeld } from './partitions/held.ts';
+import { concernsSpreadMoves, moveSpread } from './partitions/move.ts';
+import { Places } from './partitions/places.ts';
+import { concernsSpread, type Publish, publishSpread } from './partitions/publish.ts';
+import { takeSpread } from './partitions/take.ts';
+import { browseAll, countsOfAll, deleteAll, purgeAll } from './partitions/whole.ts';
 import { publish } from './publish.ts';
 import { deleteQueue } from './delete-queue.ts';
 import { purge } from './purge.ts';
@@ -19,10 +26,12 @@ import { take } from './take.ts';
 export class RedisDriver implements contract.Driver {
   readonly name = 'redis';
   readonly #store: ServerStore;
+  readonly #places: Places;
 
   /** @throws ValidationError when an option is wrong */
   constructor(options: RedisDriverOptions) {
     this.#store = new ServerStore(readOptions(options));
+    this.#places = new Places(this.#store.topology);
   }
 
   get topology(): contract.TopologyStore {
@@ -61,37 +70,77 @@ export class RedisDriver implements contract.Driver {
     items: readonly contract.PublishItem[],
     options: contract.PublishOptions = {},
   ): Promise<readonly contract.PublishOutcome[]> {
-    const run = this.#store.isOnePlace ? publish : publishInCluster;
-    return run(this.#store, items, options);
+    const publishToPlaces: Publish = (placed, how) => {
+      const run = this.#store.isOnePlace ? publish : publishInCluster;
+      return run(this.#store, placed, how);
+    };
+    if (!concernsSpread(items)) return publishToPlaces(items, options);
+    return publishSpread(this.#places, publishToPlaces, items, options);
   }
 
   take(request: contract.TakeRequest): Promise<contract.TakeResult> {
-    return take(this.#store, request);
+    if (request.queue.partitions === 1) return take(this.#store, request);
+    return takeSpread(this.#store, this.#places, request);
   }
 
   settle(receipts: readonly contract.Receipt[]): Promise<contract.LostIndexes> {
-    return settle(this.#store, receipts);
+    const settleHere = (held: readonly contract.Receipt[]): Promise<contract.LostIndexes> =>
+      settle(this.#store, held);
+    if (!receipts.some(isOfSpread)) return settleHere(receipts);
+    const own = (receipt: contract.Receipt): contract.Receipt => receipt;
+    const other = (_: contract.Receipt, receipt: contract.Receipt): contract.Receipt => receipt;
+    return forHeld(this.#places, this.#store.salt, receipts, own, other, settleHere);
   }
 
   release(items: readonly contract.ReleaseItem[]): Promise<contract.LostIndexes> {
-    return release(this.#store, items);
+    const releaseHere = (held: readonly contract.ReleaseItem[]): Promise<contract.LostIndexes> =>
+      release(this.#store, held);
+    return this.#forHeld(items, releaseHere, ({ delay, as, suspect, parked }, receipt) => ({
+      receipt,
+      delay,
+      as,
+      ...(suspect !== undefined && { suspect }),
+      ...(parked !== undefined && { parked }),
+    }));
   }
 
   move(items: readonly contract.MoveItem[]): Promise<readonly contract.MoveOutcome[]> {
-    const run = this.#store.isOnePlace ? move : moveInCluster;
-    return run(this.#store, items);
+    const moveHere = (placed: readonly contract.MoveItem[]) => {
+      const run = this.#store.isOnePlace ? move : moveInCluster;
+      return run(this.#store, placed);
+    };
+    if (!concernsSpreadMoves(items)) return moveHere(items);
+    const parts = {
+      places: this.#places,
+      salt: this.#store.salt,
+      move: moveHere,
+      get: (id: string) => this.get(id),
+    };
+    return moveSpread(parts, items);
   }
 
   extend(items: readonly contract.ExtendItem[]): Promise<contract.LostIndexes> {
-    return extend(this.#store, items);
+    const extendHere = (held: readonly contract.ExtendItem[]): Promise<contract.LostIndexes> =>
+      extend(this.#store, held);
+    return this.#forHeld(items, extendHere, ({ leaseDuration }, receipt) => {
+      return { receipt, leaseDuration };
+    });
   }
 
-  sweep(max: number): Promise<contract.SweepResult> {
-    return this.#store.isOnePlace ? sweep(this.#store, max) : this.#store.dueQueues.sweep(max);
+  async sweep(max: number): Promise<contract.SweepResult> {
+    const store = this.#store;
+    const swept = await (store.isOnePlace ? sweep(store, max) : store.dueQueues.sweep(max));
+    const queueOf = (place: number): number => store.topology.queueOfPlace(place);
+    const messages = swept.messages.map((message) => {
+      const queue = queueOf(message.queue);
+      return queue === message.queue ? message : { ...message, queue };
+    });
+    return { messages, nextIn: swept.nextIn };
   }
 
   browse(request: contract.BrowseRequest): Promise<contract.BrowsePage> {
-    return browse(this.#store, request);
+    if (request.queue.partitions === 1) return browse(this.#store, request);
+    return browseAll(this.#store, this.#places, request);
   }
 
   get(id: string): Promise<contract.StoredMessage | null> {
@@ -99,19 +148,46 @@ export class RedisDriver implements contract.Driver {
   }
 
   counts(queue: contract.QueueRef): Promise<contract.QueueCounts> {
-    return counts(this.#store, queue);
+    if (queue.partitions === 1) return counts(this.#store, queue);
+    return countsOfAll(this.#store, this.#places, queue);
   }
 
   purge(queue: contract.QueueRef): Promise<number> {
-    return purge(this.#store, queue);
+    if (queue.partitions === 1) return purge(this.#store, queue);
+    return purgeAll(this.#store, this.#places, queue);
   }
 
   async deleteQueue(
     queue: contract.QueueRef,
     options: { readonly onlyIfEmpty: boolean },
   ): Promise<{ readonly deleted: boolean; readonly messages: number }> {
-    const result = await deleteQueue(this.#store, queue, options);
-    if (result.deleted) await this.#store.topology.removeNumber(queue.number);
-    return result;
+    const { topology } = this.#store;
+    try {
+      const result =
+        queue.partitions === 1
+          ? await deleteQueue(this.#store, queue, options)
+          : await deleteAll(this.#store, this.#places, queue, options);
+      if (result.deleted) await topology.removeNumber(queue.number);
+      return result;
+    } catch (error) {
+      // Whoever deleted it may have died before its entry was removed.
+      const isHalfDone = error instanceof QueueNotFoundError;
+      if (!isHalfDone || !(await topology.removeNumber(queue.number))) throw error;
+      return { deleted: true, messages: 0 };
+    }
   }
+
+  async #forHeld<Item extends { readonly receipt: contract.Receipt }>(
+    items: readonly Item[],
+    call: (items: readonly Item[]) => Promise<contract.LostIndexes>,
+    withReceipt: (item: Item, receipt: contract.Receipt) => Item,
+  ): Promise<contract.LostIndexes> {
+    if (!items.some(({ receipt }) => isOfSpread(receipt))) return call(items);
+    const receiptOf = ({ receipt }: Item): contract.Receipt => receipt;
+    return forHeld(this.#places, this.#store.salt, items, receiptOf, withReceipt, call);
+  }
+}
+
+function isOfSpread({ queue }: contract.Receipt): boolean {
+  return queue.partitions > 1;
 }

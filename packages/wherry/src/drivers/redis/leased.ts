@@ -1,14 +1,16 @@
-/** What takes and sweeps answer: messages that were just leased, as lua/lease.lua packs them. */
+/** What takes and sweeps answer: messages that were just leased, as lua/lease.lua lists them. */
 import type { LeasedMessage } from '../../core/driver.ts';
 import type { Lease } from '../../core/message.ts';
-import type { MessageReader } from './record.ts';
+import { type Found, type MessageReader, TIMESTAMP_LENGTH } from './record.ts';
 
-/** The headers of all, then their states and records in parts. */
-export type Leased = readonly [headers: Buffer, ...parts: Buffer[]];
+/**
+ * Of a message with a state its sequence, state and record; of an untouched one its entry's id and
+ * the record without the timestamp; before those that do not have priority 0, -1 - priority.
+ */
+export type Leased = readonly (number | Buffer)[];
 
-const HEADER_LENGTH = 12;
-/** In the place of a state's length: there is none, the priority follows. */
-const UNTOUCHED = 0x8000;
+const DASH = 0x2d;
+const DIGIT_0 = 0x30;
 
 /**
  * @param first the first one's lease; the next ones' tokens follow
@@ -16,30 +18,26 @@ const UNTOUCHED = 0x8000;
  */
 export function readLeased(
   reader: MessageReader,
-  [headers, ...parts]: Leased,
+  leased: Leased,
   { consumerId, token, until }: Lease,
   isDelivery: (index: number) => boolean,
 ): LeasedMessage[] {
   const messages: LeasedMessage[] = [];
-  let part = 0;
-  let at = 0;
-  for (let header = 0; header < headers.length; header += HEADER_LENGTH) {
-    if (at === parts[part]!.length) {
-      part += 1;
-      at = 0;
+  let priority = 0;
+  for (let at = 0; at < leased.length;) {
+    const item = leased[at]!;
+    if (typeof item === 'number' && item < 0) {
+      priority = -1 - item;
+      at += 1;
+      continue;
     }
     const index = messages.length;
-    const state = headers.readUInt16BE(header + 6);
-    const stateAt = at;
-    const recordAt = state < UNTOUCHED ? at + state : at;
-    at = recordAt + headers.readUInt32BE(header + 8);
-    const message = reader.read({
-      sequence: headers.readUIntBE(header, 6),
-      untouchedPriority: state < UNTOUCHED ? null : state - UNTOUCHED,
-      bytes: parts[part]!,
-      stateAt,
-      recordAt,
-      end: at,
+    const content =
+      typeof item === 'number'
+        ? stated(item, leased[at + 1] as Buffer, leased[at + 2] as Buffer)
+        : untouched(item, priority, leased[at + 1] as Buffer);
+    at += typeof item === 'number' ? 3 : 2;
+    const message = reader.read(content, {
       lease: { consumerId, token: token + index, until },
       isDelivery: isDelivery(index),
       isScheduled: false,
@@ -47,4 +45,23 @@ export function readLeased(
     messages.push(message as LeasedMessage);
   }
   return messages;
+}
+
+function stated(sequence: number, state: Buffer, record: Buffer): Found {
+  const timestamp = record.readUIntBE(0, TIMESTAMP_LENGTH);
+  return { sequence, timestamp, state, record, restAt: TIMESTAMP_LENGTH };
+}
+
+/** @param id <sequence>-<timestamp> */
+function untouched(id: Buffer, priority: number, record: Buffer): Found {
+  const dash = id.indexOf(DASH);
+  const sequence = readDigits(id, 0, dash);
+  const timestamp = readDigits(id, dash + 1, id.length);
+  return { sequence, timestamp, state: priority, record, restAt: 0 };
+}
+
+function readDigits(bytes: Buffer, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at++) number = number * 10 + bytes[at]! - DIGIT_0;
+  return number;
 }

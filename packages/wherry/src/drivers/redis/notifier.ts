@@ -8,10 +8,12 @@ const BOTH: readonly What[] = ['ready', 'room'];
 
 export interface NotifierParts {
   readonly listener: Listener;
-  /** The channel on which a queue's news are told. */
-  readonly channelOf: (queueNumber: number) => string;
-  /** Says in the store that somebody waits for news of the queue: told once, then forgotten. */
-  readonly ask: (queueNumber: number) => Promise<unknown>;
+  /** The places of a queue, each of which tells its own news. */
+  readonly placesOf: (queueNumber: number) => readonly number[];
+  /** The channel on which a place's news are told. */
+  readonly channelOf: (place: number) => string;
+  /** Says in the store that somebody waits for news of a place: told once, then forgotten. */
+  readonly ask: (place: number) => Promise<unknown>;
 }
 
 /**
@@ -60,17 +62,25 @@ export class RedisNotifier implements Notifier {
     await Promise.all([...this.#followers.keys()].map((number) => this.#ask(number)));
   }
 
+  /** It became known over which places a queue is spread. */
+  placesKnown(queueNumber: number): void {
+    if (this.#followers.has(queueNumber)) void this.#begin(queueNumber);
+  }
+
   async #begin(queueNumber: number): Promise<void> {
-    const { listener, channelOf } = this.#parts;
-    await listener.add(channelOf(queueNumber), (payload) => {
-      if (payload === 'ready' || payload === 'room') this.tell(queueNumber, payload);
-    });
+    const { listener, placesOf, channelOf } = this.#parts;
+    const listening = placesOf(queueNumber).map((place) =>
+      listener.add(channelOf(place), (payload) => {
+        if (payload === 'ready' || payload === 'room') this.tell(queueNumber, payload);
+      }),
+    );
+    await Promise.all(listening);
     await this.#ask(queueNumber);
   }
 
   async #ask(queueNumber: number): Promise<void> {
     // When the server is away, the listener's next connection asks again.
-    await this.#parts.ask(queueNumber).catch(() => undefined);
+    await Promise.allSettled(this.#parts.placesOf(queueNumber).map(this.#parts.ask));
     // What came before somebody listened.
     for (const what of BOTH) this.tell(queueNumber, what);
   }
@@ -82,7 +92,8 @@ export class RedisNotifier implements Notifier {
       return;
     }
     this.#followers.delete(queueNumber);
-    this.#parts.listener.remove(this.#parts.channelOf(queueNumber));
+    const { listener, placesOf, channelOf } = this.#parts;
+    for (const place of placesOf(queueNumber)) listener.remove(channelOf(place));
   }
 
   #flush(): void {

@@ -15,20 +15,24 @@ import {
   LEASE_AFTER_TTL,
 } from './layout.ts';
 
+export const TIMESTAMP_LENGTH = 6;
 const ID_LENGTH = 16;
 const NO_DEATHS: readonly Death[] = Object.freeze([]);
 const NO_EXTRAS: Extras = {};
 
-/** What a script answers of one message. */
+/** A message as a script answers it. */
 export interface Found {
   readonly sequence: number;
-  /** The priority of a message that has no state, because nobody has touched it. */
-  readonly untouchedPriority: number | null;
-  /** State and record, one behind the other. */
-  readonly bytes: Buffer;
-  readonly stateAt: number;
-  readonly recordAt: number;
-  readonly end: number;
+  readonly timestamp: number;
+  /** The priority alone of one that nobody has touched. */
+  readonly state: Buffer | number;
+  readonly record: Buffer;
+  /** Where the record goes on behind its timestamp. */
+  readonly restAt: number;
+}
+
+/** What becomes of it at present. */
+export interface Situation {
   readonly lease: Lease | null;
   /** Whether the present lease delivers it: not when the sweeper holds it for its TTL. */
   readonly isDelivery: boolean;
@@ -56,42 +60,41 @@ export class MessageReader {
     this.#makeId = messageIdMaker(queueNumber, salt);
   }
 
-  read(found: Found): StoredMessage {
-    const { bytes, sequence, recordAt, end, lease } = found;
-    const timestamp = bytes.readUIntBE(recordAt, 6);
-    const flags = bytes[recordAt + 10]!;
-    let at = recordAt + 11;
+  read(found: Found, situation: Situation): StoredMessage {
+    const { sequence, timestamp, record, restAt } = found;
+    const flags = record[restAt + 4]!;
+    let at = restAt + 5;
     let availableAt = timestamp;
     let expiresAt = 0;
     if ((flags & HAS_TIMES) !== 0) {
-      availableAt = bytes.readUIntBE(at, 6);
-      expiresAt = bytes.readUIntBE(at + 6, 6);
+      availableAt = record.readUIntBE(at, 6);
+      expiresAt = record.readUIntBE(at + 6, 6);
       at += 12;
     }
     const hasId = (flags & HAS_ID) !== 0;
     const id = hasId
-      ? bytes.toString('hex', at, (at += ID_LENGTH))
+      ? record.toString('hex', at, (at += ID_LENGTH))
       : this.#makeId(timestamp, sequence);
     const isCopy = (flags & HAS_PUBLISH_ID) !== 0;
-    const publishId = isCopy ? bytes.toString('hex', at, (at += ID_LENGTH)) : id;
+    const publishId = isCopy ? record.toString('hex', at, (at += ID_LENGTH)) : id;
     let deaths = NO_DEATHS;
     if ((flags & HAS_DEATHS) !== 0) {
       const start = at + 4;
-      at = start + bytes.readUInt32BE(at);
-      deaths = decodeDeaths(bytes, start, at);
+      at = start + record.readUInt32BE(at);
+      deaths = decodeDeaths(record, start, at);
     }
     let extras = NO_EXTRAS;
     if ((flags & HAS_EXTRAS) !== 0) {
       const start = at + 4;
-      at = start + bytes.readUInt32BE(at);
-      extras = JSON.parse(bytes.toString('utf8', start, at)) as Extras;
+      at = start + record.readUInt32BE(at);
+      extras = JSON.parse(record.toString('utf8', start, at)) as Extras;
     }
     const [encoding, characters] = KINDS[flags & KIND_MASK]!;
     const body =
       characters === null
-        ? Uint8Array.prototype.slice.call(bytes, at, end)
-        : bytes.toString(characters, at, end);
-    const state = readState(found, availableAt, expiresAt);
+        ? Uint8Array.prototype.slice.call(record, at)
+        : record.toString(characters, at);
+    const state = readState(found.state, availableAt, expiresAt);
     return {
       id,
       publishId,
@@ -99,7 +102,7 @@ export class MessageReader {
       sequence,
       encoding,
       body,
-      bytes: bytes.readUInt32BE(recordAt + 6),
+      bytes: record.readUInt32BE(restAt),
       properties: extras.p ?? null,
       priority: state.priority,
       groupId: extras.g ?? null,
@@ -108,45 +111,35 @@ export class MessageReader {
       availableAt: state.availableAt,
       expiresAt: state.expiresAt === 0 ? null : state.expiresAt,
       retryCount: state.retryCount,
-      deliveryCount: state.deliveryCount + (found.isDelivery ? 1 : 0),
+      deliveryCount: state.deliveryCount + (situation.isDelivery ? 1 : 0),
       deaths,
       parked: state.parked,
-      state: stateOf(found),
-      lease,
+      state: stateOf(situation),
+      lease: situation.lease,
     };
   }
 }
 
-function stateOf({ lease, isScheduled }: Found): MessageState {
+function stateOf({ lease, isScheduled }: Situation): MessageState {
   if (lease !== null) return 'leased';
   return isScheduled ? 'scheduled' : 'ready';
 }
 
 /** @param availableAt the record's, for those that have no state of their own */
-function readState(
-  { untouchedPriority, bytes, stateAt, recordAt }: Found,
-  availableAt: number,
-  expiresAt: number,
-): State {
-  if (untouchedPriority !== null) {
-    return {
-      priority: untouchedPriority,
-      availableAt,
-      expiresAt,
-      retryCount: 0,
-      deliveryCount: 0,
-      parked: null,
-    };
+function readState(state: Buffer | number, availableAt: number, expiresAt: number): State {
+  if (typeof state === 'number') {
+    const priority = state;
+    return { priority, availableAt, expiresAt, retryCount: 0, deliveryCount: 0, parked: null };
   }
-  const groupLength = bytes[stateAt + 26]!;
-  const keepLength = bytes[stateAt + 27 + groupLength]!;
-  const parked = bytes.toString('utf8', stateAt + 28 + groupLength + keepLength, recordAt);
+  const groupLength = state[26]!;
+  const keepLength = state[27 + groupLength]!;
+  const parked = state.toString('utf8', 28 + groupLength + keepLength);
   return {
-    priority: bytes[stateAt]!,
-    availableAt: bytes.readUIntBE(stateAt + 5, 6),
-    expiresAt: bytes.readUIntBE(stateAt + 11, 6),
-    retryCount: bytes.readUInt32BE(stateAt + 17),
-    deliveryCount: bytes.readUInt32BE(stateAt + 21),
+    priority: state[0]!,
+    availableAt: state.readUIntBE(5, 6),
+    expiresAt: state.readUIntBE(11, 6),
+    retryCount: state.readUInt32BE(17),
+    deliveryCount: state.readUInt32BE(21),
     parked: parked === '' ? null : (JSON.parse(parked) as NewDeath),
   };
 }

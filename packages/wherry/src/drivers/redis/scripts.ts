@@ -19,6 +19,7 @@ export type ScriptName =
   | 'leave'
   | 'move'
   | 'overdue'
+  | 'partition'
   | 'publish'
   | 'purge'
   | 'put-out'
@@ -46,6 +47,7 @@ const REMEMBERED: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'extend',
   'leave',
   'move',
+  'partition',
   'publish',
   'purge',
   'release',
@@ -57,7 +59,7 @@ const REMEMBERED: ReadonlySet<ScriptName> = new Set<ScriptName>([
 ]);
 
 /** Where every script finds the id of its call; '' for none. */
-export const CALL_ID_ARGUMENT = 6;
+const CALL_ID_ARGUMENT = 6;
 
 /** Far longer than a call is tried again. Milliseconds. */
 const REMEMBERED_MS = 60_000;

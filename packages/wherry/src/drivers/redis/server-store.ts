@@ -50,6 +50,7 @@ export class ServerStore implements RedisStore {
     this.topology = new RedisTopology({
       run: (name, args) => this.#run(name, [this.#topologyBase], '', args),
       channel,
+      onPlaces: (queueNumber) => this.notifier.placesKnown(queueNumber),
     });
     this.dueQueues = new DueQueues({
       store: this,
@@ -59,8 +60,9 @@ export class ServerStore implements RedisStore {
     void this.#listener.add(channel, (payload) => this.topology.receive(payload));
     this.notifier = new RedisNotifier({
       listener: this.#listener,
-      channelOf: (queueNumber) => `${prefix}:news:${queueNumber}`,
-      ask: (queueNumber) => this.run('follow', [queueNumber], []),
+      placesOf: (queueNumber) => this.topology.knownPlaces(queueNumber),
+      channelOf: (place) => `${prefix}:news:${place}`,
+      ask: (place) => this.run('follow', [place], []),
     });
   }
 
@@ -112,9 +114,9 @@ export class ServerStore implements RedisStore {
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
   }
 
-  /** The numbers of all queues that are known. */
+  /** The numbers of all queues that are known; of one that is spread, those of its places. */
   async queueNumbers(): Promise<readonly number[]> {
-    return [...this.topology.queues()].map(({ number }) => number);
+    return [...this.topology.places()];
   }
 
   /**
@@ -124,8 +126,9 @@ export class ServerStore implements RedisStore {
    */
   tell(queueNumber: number, news: number, dueAt: number): void {
     if (dueAt > 0) this.dueQueues.note(queueNumber, dueAt);
-    if ((news & READY) !== 0) this.notifier.tell(queueNumber, 'ready');
-    if ((news & ROOM) !== 0) this.notifier.tell(queueNumber, 'room');
+    const queue = this.topology.queueOfPlace(queueNumber);
+    if ((news & READY) !== 0) this.notifier.tell(queue, 'ready');
+    if ((news & ROOM) !== 0) this.notifier.tell(queue, 'room');
   }
 
   run(

@@ -13,13 +13,32 @@ type Reply = readonly [
   retryIn: number,
   mustRepeat: number,
   messages: Leased,
+  suspect: number,
 ];
+
+/** What one place of a queue gave. */
+export interface PlaceTake extends TakeResult {
+  /** Whether the batch is a suspect, or ends before one. */
+  readonly suspect: 'given' | 'waiting' | null;
+}
+
+const SUSPECT = [null, 'given', 'waiting'] as const;
 
 /** What one script leases at most: more would keep the server from others. */
 const CALL_MAX = 2_000;
 
 /** ready -> leased. */
 export async function take(store: RedisStore, request: TakeRequest): Promise<TakeResult> {
+  const { messages, retryIn } = await takeFrom(store, request, false);
+  return { messages, retryIn };
+}
+
+/** @param hasOthers whether the batch holds messages of other places: then it gets no suspect */
+export async function takeFrom(
+  store: RedisStore,
+  request: TakeRequest,
+  hasOthers: boolean,
+): Promise<PlaceTake> {
   const { queue, consumerId, max, leaseDuration, perGroup, ids } = request;
   const text = JSON.stringify({
     ref: settingsOf(queue),
@@ -28,11 +47,12 @@ export async function take(store: RedisStore, request: TakeRequest): Promise<Tak
     duration: Math.min(leaseDuration, NEVER),
     perGroup,
     byIds: ids !== undefined,
+    ...(hasOthers && { hasOthers }),
   });
   for (;;) {
     const reply = await store.run('take', [queue.number], [text, encodeIds(ids ?? [])]);
     if (reply instanceof Buffer) throw new QueueNotFoundError(queue.name);
-    const [news, firstToken, until, retryIn, mustRepeat, messages] = reply as Reply;
+    const [news, firstToken, until, retryIn, mustRepeat, messages, suspect] = reply as Reply;
     tellNews(store, news);
     // So much became due that one call could not see to it all.
     if (mustRepeat === 1) continue;
@@ -41,6 +61,7 @@ export async function take(store: RedisStore, request: TakeRequest): Promise<Tak
     return {
       messages: readLeased(reader, messages, first, () => true),
       retryIn: retryIn < 0 ? null : retryIn,
+      suspect: SUSPECT[suspect]!,
     };
   }
 }

@@ -8,15 +8,19 @@ export interface TopologyParts {
   readonly run: (name: ScriptName, args: readonly ScriptArgument[]) => Promise<unknown>;
   /** Where changes are told. */
   readonly channel: string;
+  /** Called when it becomes known over which places a queue is spread. */
+  readonly onPlaces: (queueNumber: number) => void;
 }
 
 /** A change as it is told, with the number of changes that there were with it. */
-interface Numbered {
-  readonly revision: number;
-  readonly field: string;
-  /** Version, number and value; null: removed. */
-  readonly record: string | null;
-}
+type Numbered = { readonly revision: number } & (
+  | {
+      readonly field: string;
+      /** Version, number and value; null: removed. */
+      readonly record: string | null;
+    }
+  | { readonly queueNumber: number; readonly places: readonly number[] }
+);
 
 /**
  * Small documents by kind and name, changed by compare-and-set in one place of the store. Each
@@ -27,7 +31,9 @@ export class RedisTopology implements TopologyStore {
   readonly #listeners = new Set<Listener>();
   /** Records by field, as of `#revision`. */
   #records = new Map<string, string>();
-  #partitions = new Map<number, number>();
+  /** Of queues that are spread, their places; and back. */
+  #places = new Map<number, readonly number[]>();
+  readonly #queueOfPlace = new Map<number, number>();
   #revision = -1;
   /** Changes that are known before those that come before them. */
   readonly #early = new Map<number, Numbered>();
@@ -65,9 +71,9 @@ export class RedisTopology implements TopologyStore {
     return this.#remove([field, expectedVersion, '']);
   }
 
-  /** Removes the entry of a queue that was deleted, if it is there. */
-  async removeNumber(number: number): Promise<void> {
-    await this.#remove(['', '', number]);
+  /** Removes the entry of a queue that was deleted. @returns whether it was there */
+  async removeNumber(number: number): Promise<boolean> {
+    return this.#remove(['', '', number]);
   }
 
   watch(listener: Listener): () => void {
@@ -75,17 +81,40 @@ export class RedisTopology implements TopologyStore {
     return () => this.#listeners.delete(listener);
   }
 
-  /** All queues that are known now, and over how many places each is spread. */
-  *queues(): Generator<{ readonly number: number; readonly partitions: number }> {
+  /** The places of all queues that are known now: mostly, a queue is one place by its own number. */
+  *places(): Generator<number> {
     for (const [field, record] of this.#records) {
       if (!field.startsWith('["queue",')) continue;
       const number = numberIn(record);
-      yield { number, partitions: this.partitionsOf(number) };
+      yield* this.#places.get(number) ?? [number];
     }
   }
 
-  partitionsOf(number: number): number {
-    return this.#partitions.get(number) ?? 1;
+  /** @returns the queue that is spread over this place and others; most places are queues themselves */
+  queueOfPlace(place: number): number {
+    return this.#queueOfPlace.get(place) ?? place;
+  }
+
+  /** @returns the places of a queue as far as they are known here */
+  knownPlaces(queueNumber: number): readonly number[] {
+    return this.#places.get(queueNumber) ?? [queueNumber];
+  }
+
+  /**
+   * @returns the places that a queue is spread over, chosen the first time they are asked for; null
+   *   when there is no such queue
+   */
+  async placesOf(queueNumber: number, partitions: number): Promise<readonly number[] | null> {
+    const known = this.#places.get(queueNumber);
+    if (known !== undefined) return known;
+    const args = [queueNumber, partitions, this.#parts.channel];
+    const answer = await this.#parts.run('partition', args);
+    const [text, revision] = answer as [Buffer?, number?];
+    if (text === undefined) return null;
+    const places = text.toString().split(' ').map(Number);
+    this.#setPlaces(queueNumber, places);
+    if (revision !== undefined) this.#accept({ revision, queueNumber, places });
+    return places;
   }
 
   /** A notice on the channel. They come in order: with a later one, those before are lost. */
@@ -93,7 +122,10 @@ export class RedisTopology implements TopologyStore {
     const [, digits, what, field, record] = NOTICE.exec(payload) ?? [];
     if (field === undefined) return;
     const revision = Number(digits);
-    this.#accept({ revision, field, record: what === 'put' ? record! : null });
+    if (what === 'places') {
+      const [queueNumber, ...places] = field.split(' ').map(Number);
+      this.#accept({ revision, queueNumber: queueNumber!, places });
+    } else this.#accept({ revision, field, record: what === 'put' ? record! : null });
     if (this.#revision < revision) void this.reload().catch(() => undefined);
   }
 
@@ -110,12 +142,14 @@ export class RedisTopology implements TopologyStore {
   async #load(): Promise<void> {
     const known = this.#revision;
     const answer = await this.#parts.run('topology-load', []);
-    const [revision, entries, partitions] = answer as [number, Buffer[], Buffer[]];
+    const [revision, entries, spread] = answer as [number, Buffer[], Buffer[]];
     // Meanwhile told of changes that it did not see yet. But a store may also have gone back to what
     // it was before, when a replica that lacked the last changes took over.
     if (revision < this.#revision && revision >= known) return;
     const records = new Map(pairs(entries));
-    this.#partitions = new Map(pairs(partitions).map(([n, count]) => [Number(n), Number(count)]));
+    for (const [queue, places] of pairs(spread)) {
+      this.#setPlaces(Number(queue), places.split(' ').map(Number));
+    }
     const before = this.#records;
     this.#records = records;
     this.#revision = revision;
@@ -150,10 +184,21 @@ export class RedisTopology implements TopologyStore {
       if (next === undefined) return;
       this.#early.delete(next.revision);
       this.#revision = next.revision;
+      if ('places' in next) {
+        this.#setPlaces(next.queueNumber, next.places);
+        continue;
+      }
       if (next.record === null) this.#records.delete(next.field);
       else this.#records.set(next.field, next.record);
       this.#announce(next.field, next.record);
     }
+  }
+
+  #setPlaces(queueNumber: number, places: readonly number[]): void {
+    const isNews = !this.#places.has(queueNumber);
+    this.#places.set(queueNumber, places);
+    for (const place of places) this.#queueOfPlace.set(place, queueNumber);
+    if (isNews) this.#parts.onPlaces(queueNumber);
   }
 
   #announce(field: string, record: string | null): void {
@@ -166,7 +211,7 @@ export class RedisTopology implements TopologyStore {
   }
 }
 
-const NOTICE = /^(\d+) (put|removed) ([^\n]*)(?:\n([^]*))?$/;
+const NOTICE = /^(\d+) (put|removed|places) ([^\n]*)(?:\n([^]*))?$/;
 
 /** Parsed anew for everybody who gets it: they may change it. */
 function decode(field: string, record: string): TopologyEntry {

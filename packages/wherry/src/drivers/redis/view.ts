@@ -1,26 +1,23 @@
 import type { StoredMessage } from '../../core/driver.ts';
-import { type MessageReader, readLease } from './record.ts';
+import { type MessageReader, readLease, TIMESTAMP_LENGTH } from './record.ts';
 
 /** What lua/view.lua says of a message. */
 export type View = readonly [
   sequence: number,
-  stateLength: number,
-  /** State and record. */
-  bytes: Buffer,
+  state: Buffer,
+  record: Buffer,
   lease: Buffer,
   leaseEndsAt: number,
 ];
 
 export function readView(reader: MessageReader, view: View, isScheduled: boolean): StoredMessage {
-  const [sequence, stateLength, bytes, held, until] = view;
-  return reader.read({
+  const [sequence, state, record, held, until] = view;
+  const found = {
     sequence,
-    untouchedPriority: stateLength === 1 ? bytes[0]! : null,
-    bytes,
-    stateAt: 0,
-    recordAt: stateLength,
-    end: bytes.length,
-    ...readLease(held, until),
-    isScheduled,
-  });
+    timestamp: record.readUIntBE(0, TIMESTAMP_LENGTH),
+    state: state.length === 1 ? state[0]! : state,
+    record,
+    restAt: TIMESTAMP_LENGTH,
+  };
+  return reader.read(found, { ...readLease(held, until), isScheduled });
 }

@@ -20,7 +20,7 @@ export const LUA_BUGS: Readonly<Record<string, LuaBug>> = {
   },
   'the cursor of a stream stays where it was': {
     breaks: 'G3 a leased message is not handed out again',
-    correct: 'tail.cursor = tonumber(key_in_entry(last[1]))',
+    correct: 'tail.cursor = tonumber((split_entry_id(last[1])))',
     wrong: '',
   },
   'what came back waits for all that is untouched': {
@@ -30,7 +30,7 @@ export const LUA_BUGS: Readonly<Record<string, LuaBug>> = {
   },
   'a batch goes on with a suspect': {
     breaks: 'G6 a batch ends before a suspect',
-    correct: 'if is_free and first == suspects and taken > 0 then',
+    correct: 'if is_free and first == suspects and (taken > 0 or request.hasOthers) then',
     wrong: 'if false then',
   },
   'many messages at once are not held against the bound': {

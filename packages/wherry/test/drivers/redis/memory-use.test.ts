@@ -38,9 +38,9 @@ test('a waiting message of 100 bytes takes at most 140 bytes of memory', async (
   const driver = await openDriver({ url: redis.url });
   const queue = await createQueue(driver, 'waiting');
   await publishMany(driver, queue, 1_000);
-  const before = await usedMemory();
+  const first = await usedMemory();
   await publishMany(driver, queue, 50_000);
-  const each = ((await usedMemory()) - before) / 50_000;
+  const each = ((await usedMemory()) - first) / 50_000;
   assert.ok(each <= 140, `${each} bytes`);
   await driver.close();
 });
@@ -53,9 +53,9 @@ test('a waiting message with a priority takes no more, one with a TTL at most 30
     [{ priority: 7 }, 140],
     [{ ttl: 60_000 }, 300],
   ] as const) {
-    const before = await usedMemory();
+    const first = await usedMemory();
     await publishMany(driver, queue, 20_000, fields);
-    const each = ((await usedMemory()) - before) / 20_000;
+    const each = ((await usedMemory()) - first) / 20_000;
     assert.ok(each <= most, `${each} bytes`);
   }
   await driver.close();

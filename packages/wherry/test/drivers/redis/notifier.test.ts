@@ -72,10 +72,10 @@ test('another process tells who waits, once, and nobody when nobody waits', asyn
   const stop = driver.notifier.follow!(queue.number);
   await poll(() => news('ready') > 0 && news('room') > 0, 'it looks when it begins to follow');
 
-  const before = await commands('publish');
+  const told = await commands('publish');
   await other.do('send', queue, 50);
   await poll(() => news('ready') > 0, 'ready is told');
-  assert.equal((await commands('publish')) - before, 1, 'the others were not told');
+  assert.equal((await commands('publish')) - told, 1, 'the others were not told');
 
   assert.equal((await take(driver, queue)).length, 50);
   assert.equal((await take(driver, queue)).length, 0, 'and it waits again');

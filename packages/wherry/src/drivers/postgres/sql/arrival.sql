@@ -50,6 +50,9 @@ BEGIN
   PERFORM wherry.count_change(
     new.queue, (1 - scheduled, scheduled, 0, new.bytes), in_transaction
   );
+  IF new.place = 'arrived' AND NOT in_transaction THEN
+    PERFORM wherry.open_for_arrivals(new.queue, ARRAY[new.group_id], target.slots, moment);
+  END IF;
   RETURN new;
 END
 $$;

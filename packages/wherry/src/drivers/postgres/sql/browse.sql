@@ -25,7 +25,7 @@ BEGIN
   IF wanted = 'scheduled' THEN
     SELECT array_agg(lane), array_agg(sequence) INTO keys FROM (
       SELECT lane, sequence FROM wherry.message
-      WHERE queue = queue_number AND place = 'scheduled'
+      WHERE queue + 0 = queue_number AND place = 'scheduled'
         AND (available_at, sequence) > (after_time, after_turn)
       ORDER BY available_at, sequence LIMIT max_messages
     ) AS page;

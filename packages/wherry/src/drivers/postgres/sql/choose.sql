@@ -58,7 +58,7 @@ CREATE FUNCTION wherry.is_blocked(line wherry.frontier, of_group text) RETURNS b
 LANGUAGE sql STABLE AS $$
   SELECT of_group IS NOT NULL AND line.slots <= (
     SELECT count(*) FROM wherry.message
-    WHERE queue = line.queue AND group_id = of_group AND outside
+    WHERE queue + 0 = line.queue AND group_id = of_group AND outside
       AND place IN ('leased', 'leased suspect')
   )
 $$;
@@ -98,8 +98,8 @@ BEGIN
   FOR next IN
     SELECT lane, sequence, suspect IS TRUE OR available_at > moment
       OR (parked IS NULL AND expires_at <= moment) AS must_wait
-    FROM wherry.message WHERE queue = line.queue AND group_id = of_group AND place = 'waiting'
-    ORDER BY sequence LIMIT max_messages
+    FROM wherry.message WHERE queue + 0 = line.queue AND group_id = of_group AND place = 'waiting'
+    ORDER BY group_id, sequence LIMIT max_messages
   LOOP
     EXIT WHEN next.must_wait OR wherry.group_wait(line, of_group, moment) > 0;
     PERFORM wherry.lease_one(line.queue, next.lane, next.sequence);
@@ -127,16 +127,16 @@ CREATE FUNCTION wherry.choose(
 SET enable_sort = off AS $$
 DECLARE
   has_suspect boolean := EXISTS (
-    SELECT FROM wherry.message WHERE queue = line.queue AND place = 'leased suspect'
+    SELECT FROM wherry.message WHERE queue + 0 = line.queue AND place = 'leased suspect'
   );
   -- Read one by one: nobody knows how far.
   placed CURSOR FOR
     SELECT * FROM (
       SELECT lane, sequence, group_id, place, parked IS NULL AND expires_at <= moment AS is_overdue
-      FROM wherry.message WHERE queue = line.queue AND place = 'ready'
+      FROM wherry.message WHERE queue + 0 = line.queue AND place = 'ready'
       UNION ALL
       SELECT lane, sequence, group_id, place, parked IS NULL AND expires_at <= moment
-      FROM wherry.message WHERE queue = line.queue AND place = 'suspect' AND NOT has_suspect
+      FROM wherry.message WHERE queue + 0 = line.queue AND place = 'suspect' AND NOT has_suspect
     ) AS either ORDER BY lane >> 16, sequence;
   next record;
   page wherry.page;

@@ -36,11 +36,11 @@ BEGIN
     IF (wherry.next_plain(line, 1, moment)).sequences IS NOT NULL
       OR EXISTS (
         SELECT FROM wherry.message
-        WHERE queue = numbers[i] AND place IN ('ready', 'suspect', 'arrived')
+        WHERE queue + 0 = numbers[i] AND place IN ('ready', 'suspect', 'arrived')
       )
       OR EXISTS (
         SELECT FROM wherry.message
-        WHERE queue = numbers[i] AND place = 'scheduled' AND available_at <= moment
+        WHERE queue + 0 = numbers[i] AND place = 'scheduled' AND available_at <= moment
       ) THEN
       found := found || numbers[i];
     END IF;

@@ -101,8 +101,9 @@ BEGIN
       ) AS cut
     ),
     merged AS MATERIALIZED (
-      SELECT found.* FROM found, safe
-      WHERE turn <= coalesce(last_turn, turn) AND turn < coalesce(before_turn, turn + 1)
+      SELECT * FROM found
+      WHERE turn <= coalesce((SELECT last_turn FROM safe), turn)
+        AND turn < coalesce(before_turn, turn + 1)
       ORDER BY turn LIMIT max_rows
     ),
     passed AS (SELECT lane, max(sequence) AS position FROM merged GROUP BY lane)
@@ -133,8 +134,8 @@ BEGIN
      ) AS message)
     UNION ALL
     (SELECT message.* FROM wherry.message
-     WHERE message.queue = line.queue
-       AND place IN ('ready', 'suspect', 'overdue', 'arrived', 'waiting', 'throttled')
+     WHERE message.queue + 0 = line.queue
+       AND strpos('ready suspect overdue arrived waiting throttled', place) > 0
      ORDER BY message.sequence LIMIT 1)
   ) AS ready ORDER BY sequence LIMIT 1;
   RETURN oldest;

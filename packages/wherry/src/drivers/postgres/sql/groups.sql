@@ -13,15 +13,15 @@ DECLARE
   scheduled_count bigint;
 BEGIN
   SELECT count(*) INTO outside_count FROM wherry.message
-  WHERE queue = queue_number AND group_id = of_group AND outside;
+  WHERE queue + 0 = queue_number AND group_id = of_group AND outside;
   IF outside_count >= outside_max THEN
     RETURN 0;
   END IF;
   WITH
     first_ones AS MATERIALIZED (
       SELECT lane, sequence FROM wherry.message
-      WHERE queue = queue_number AND group_id = of_group AND place = 'waiting'
-      ORDER BY sequence LIMIT outside_max - outside_count
+      WHERE queue + 0 = queue_number AND group_id = of_group AND place = 'waiting'
+      ORDER BY group_id, sequence LIMIT outside_max - outside_count
     ),
     opened AS (
       UPDATE wherry.message SET
@@ -76,7 +76,7 @@ BEGIN
   LOOP
     -- Those in a row that know of the same number of slots are admitted together.
     SELECT slots INTO arrived_slots FROM wherry.message
-    WHERE queue = line.queue AND place = 'arrived' ORDER BY sequence LIMIT 1;
+    WHERE queue + 0 = line.queue AND place = 'arrived' ORDER BY sequence LIMIT 1;
     EXIT WHEN NOT FOUND;
     scheduled_count := scheduled_count + wherry.open_groups(
       line.queue, wherry.seat_arrived(line.queue, arrived_slots), arrived_slots, moment
@@ -105,22 +105,55 @@ BEGIN
 END
 $$;
 
+-- Whether members of these groups wait though there are free slots, as they do when the number of
+-- slots has grown: until something happens in their group.
+CREATE FUNCTION wherry.have_free_slots(queue_number int, group_ids text[], slots int)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (
+    SELECT FROM unnest(group_ids) AS of_group
+    WHERE EXISTS (
+      SELECT FROM wherry.message
+      WHERE queue + 0 = queue_number AND group_id = of_group AND place = 'waiting'
+    )
+    AND have_free_slots.slots > (
+      SELECT count(*) FROM wherry.message
+      WHERE queue + 0 = queue_number AND group_id = of_group AND outside
+    )
+  )
+$$;
+
+-- An arrival is such an event. What it lets out may be scheduled, so it cannot be left undone: takes
+-- the taking lock, late as it is. (If that closes a circle, one of those in it is repeated.)
+CREATE FUNCTION wherry.open_for_arrivals(
+  queue_number int, group_ids text[], slots int, moment bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF wherry.have_free_slots(queue_number, group_ids, slots) THEN
+    PERFORM wherry.lock_taking(ARRAY[queue_number]);
+    PERFORM wherry.admit_to(ARRAY[queue_number], moment);
+  END IF;
+END
+$$;
+
 -- Lets those that arrived before any that knows of another number of slots wait in their groups.
 -- Returns the groups.
 CREATE FUNCTION wherry.seat_arrived(queue_number int, arrived_slots int) RETURNS text[]
-LANGUAGE sql AS $$
-  WITH
-    other AS (
-      SELECT min(sequence) AS first_sequence FROM wherry.message
-      WHERE queue = queue_number AND place = 'arrived' AND slots <> arrived_slots
-    ),
-    seated AS (
-      UPDATE wherry.message SET place = 'waiting', slots = null FROM other
-      WHERE queue = queue_number AND place = 'arrived'
-        AND (sequence < other.first_sequence OR other.first_sequence IS NULL)
-      RETURNING group_id
-    )
-  SELECT array_agg(DISTINCT group_id) FROM seated
+LANGUAGE plpgsql AS $$
+DECLARE
+  first_other bigint;
+  group_ids text[];
+BEGIN
+  SELECT min(sequence) INTO first_other FROM wherry.message
+  WHERE queue + 0 = queue_number AND place = 'arrived' AND slots <> arrived_slots;
+  WITH seated AS (
+    UPDATE wherry.message SET place = 'waiting', slots = null
+    WHERE queue + 0 = queue_number AND place = 'arrived'
+      AND (first_other IS NULL OR sequence < first_other)
+    RETURNING group_id
+  )
+  SELECT array_agg(DISTINCT group_id) INTO group_ids FROM seated;
+  RETURN group_ids;
+END
 $$;
 
 -- Brings a queue up to date, for who holds its taking lock: admits, and promotes what is due. Costs
@@ -135,13 +168,13 @@ BEGIN
   line := wherry.admit(line, moment);
   IF NOT EXISTS (
     SELECT FROM wherry.message
-    WHERE queue = line.queue AND place = 'scheduled' AND available_at <= moment
+    WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment
   ) THEN
     RETURN line;
   END IF;
   FOR due IN
     SELECT lane, sequence, group_id FROM wherry.message
-    WHERE queue = line.queue AND place = 'scheduled' AND available_at <= moment
+    WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment
       AND group_id IS NOT NULL AND outside IS NOT TRUE
     ORDER BY available_at, sequence
   LOOP
@@ -152,7 +185,7 @@ BEGIN
   END LOOP;
   UPDATE wherry.message
   SET place = CASE WHEN suspect THEN 'suspect' ELSE 'ready' END
-  WHERE queue = line.queue AND place = 'scheduled' AND available_at <= moment;
+  WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment;
   GET DIAGNOSTICS promoted_count = ROW_COUNT;
   line.ready := line.ready - scheduled_count + promoted_count;
   line.scheduled := line.scheduled + scheduled_count - promoted_count;
@@ -169,11 +202,11 @@ BEGIN
     IS DISTINCT FROM (heed.group_rate_max, heed.group_rate_per) THEN
     UPDATE wherry.message
     SET place = CASE WHEN suspect THEN 'suspect' ELSE 'ready' END, resumes_at = null
-    WHERE queue = line.queue AND place = 'throttled';
+    WHERE queue + 0 = line.queue AND place = 'throttled';
   ELSIF line.group_rate_max IS NOT NULL THEN
     UPDATE wherry.message
     SET place = CASE WHEN suspect THEN 'suspect' ELSE 'ready' END, resumes_at = null
-    WHERE queue = line.queue AND place = 'throttled' AND resumes_at <= moment;
+    WHERE queue + 0 = line.queue AND place = 'throttled' AND resumes_at <= moment;
   END IF;
   line.slots := heed.slots;
   line.group_rate_max := heed.group_rate_max;

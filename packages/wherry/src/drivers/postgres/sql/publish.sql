@@ -2,7 +2,8 @@
 -- has changed nothing, and publish_each (publish_each.sql) decides item by item. In the way are a
 -- queue that does not exist and a bound that would be exceeded.
 --
--- Locks: existence; room of queues with a bound; a strand of each queue; rows of `deduplication`.
+-- Locks: existence; room of queues with a bound; a strand of each queue; rows of `deduplication`; for
+-- arrivals in groups where others wait needlessly, taking.
 -- Returns JSON: when they were stored, their sequences (null: it was sent before) and, by index, the
 -- ids of those sent before.
 CREATE FUNCTION wherry.publish(
@@ -122,6 +123,14 @@ BEGIN
       PERFORM wherry.announce_queue(part.queue, 'ready');
     END IF;
   END LOOP;
+  IF group_ids IS NOT NULL AND NOT in_transaction THEN
+    PERFORM wherry.open_for_arrivals(
+      queue_numbers[queue_index], array_agg(DISTINCT group_id), group_slots[queue_index], moment
+    )
+    FROM unnest(queue_indexes, group_ids) AS given(given_index, group_id)
+    CROSS JOIN LATERAL (SELECT coalesce(given_index, 1) AS queue_index) AS derived
+    WHERE group_id IS NOT NULL GROUP BY queue_index;
+  END IF;
   RETURN json_build_object('now', moment, 'sequences', new_sequences, 'known', known);
 END
 $$;

@@ -145,7 +145,7 @@ DECLARE
 BEGIN
   IF new.replaceable THEN
     DELETE FROM wherry.message
-    WHERE queue = new.queue AND deduplication_id = new.deduplication_id AND replaceable
+    WHERE queue + 0 = new.queue AND deduplication_id = new.deduplication_id AND replaceable
     RETURNING * INTO old;
   END IF;
   has_replaced := old.queue IS NOT NULL;

@@ -40,11 +40,11 @@ BEGIN
   WITH
     doomed AS MATERIALIZED (
       SELECT lane, sequence FROM wherry.message
-      WHERE queue = queue_number
-        AND place IN ('ready', 'suspect', 'overdue', 'arrived', 'waiting', 'throttled')
+      WHERE queue + 0 = queue_number
+        AND strpos('ready suspect overdue arrived waiting throttled', place) > 0
       UNION ALL
       SELECT lane, sequence FROM wherry.message
-      WHERE queue = queue_number AND place = 'scheduled'
+      WHERE queue + 0 = queue_number AND place = 'scheduled'
     ),
     gone AS (
       DELETE FROM wherry.message USING doomed

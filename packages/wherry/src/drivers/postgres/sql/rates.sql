@@ -128,7 +128,7 @@ $$;
 CREATE FUNCTION wherry.resumes_in(queue_number int, moment bigint) RETURNS bigint
 LANGUAGE sql STABLE AS $$
   SELECT resumes_at - moment FROM wherry.message
-  WHERE queue = queue_number AND place = 'throttled'
+  WHERE queue + 0 = queue_number AND place = 'throttled'
     AND (parked IS NOT NULL OR (expires_at <= moment) IS NOT TRUE)
   ORDER BY resumes_at LIMIT 1
 $$;

@@ -81,7 +81,7 @@ BEGIN
   IF oldest.queue IS NULL THEN
     -- Else the scheduled one that is due first.
     SELECT * INTO oldest FROM wherry.message
-    WHERE queue = target.number AND place = 'scheduled' ORDER BY available_at, sequence LIMIT 1;
+    WHERE queue + 0 = target.number AND place = 'scheduled' ORDER BY available_at, sequence LIMIT 1;
   END IF;
   IF oldest.queue IS NULL THEN
     RETURN null;

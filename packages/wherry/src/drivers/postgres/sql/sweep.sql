@@ -53,7 +53,7 @@ DECLARE
   is_all boolean;
 BEGIN
   FOR part IN
-    SELECT * FROM wherry.lease WHERE queue = queue_number AND lease.until <= moment
+    SELECT * FROM wherry.lease WHERE queue + 0 = queue_number AND lease.until <= moment
     ORDER BY lease.until, number, lease.part FOR UPDATE SKIP LOCKED
   LOOP
     EXIT WHEN cardinality(haul.sequences) >= max_messages;

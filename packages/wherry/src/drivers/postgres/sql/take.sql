@@ -52,7 +52,7 @@ BEGIN
     max_messages := least(max_messages, max_in_flight - (wherry.totals(queue_number)).leased);
   END IF;
   IF rate_max IS NOT NULL OR EXISTS (
-    SELECT FROM wherry.message WHERE queue = queue_number AND place IN ('ready', 'suspect')
+    SELECT FROM wherry.message WHERE queue + 0 = queue_number AND place IN ('ready', 'suspect')
   ) THEN
     choice := wherry.choose(line, max_messages, per_group, rate_max, rate_per, moment);
   ELSE

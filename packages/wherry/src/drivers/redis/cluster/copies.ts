@@ -30,7 +30,7 @@ export interface Copy {
   readonly content: Buffer;
 }
 
-export interface SentCopy {
+interface SentCopy {
   readonly run: Run;
   /** An id that must not be stored yet. */
   readonly known?: string | undefined;
@@ -39,8 +39,6 @@ export interface SentCopy {
 export interface MovedCopy {
   readonly id: string;
   readonly isCopy: boolean;
-  /** To the queue that it leaves. */
-  readonly isBack: boolean;
   /** Hexadecimal. */
   readonly deaths: string;
   readonly priority: number;
@@ -101,13 +99,17 @@ export interface ReserveOptions {
   readonly before?: readonly Copy[];
   /** What to think of as stored: then it is a trial, and no room is taken. */
   readonly extra?: Room;
+  /** Room that is about to be free, by place. */
+  readonly credits?: Credits;
 }
+
+export type Credits = ReadonlyMap<number, Room>;
 
 /** Asks every place for room for its copies, all at once. */
 export async function reserve(
   store: RedisStore,
   copies: readonly Copy[],
-  { before = [], extra }: ReserveOptions = {},
+  { before = [], extra, credits }: ReserveOptions = {},
 ): Promise<Map<Copy, Reservation>> {
   const reservations = new Map<Copy, Reservation>();
   const places = groupBy(copies, ({ target }) => target.number);
@@ -119,6 +121,7 @@ export async function reserve(
         isMoving: group.every((copy) => 'id' in copy.request),
         ...(before.length > 0 && { before: before.map(requestOf) }),
         ...(extra !== undefined && { extra }),
+        credit: credits?.get(target.number),
         items: group.map(requestOf),
       };
       const args = [JSON.stringify(request), ...group.map(({ content }) => content)];
@@ -219,36 +222,36 @@ function revealedOf(comers: readonly Comer[], answer: readonly Buffer[]): Map<Co
   return revealed;
 }
 
-/**
- * Tells one place that all have heard of its decisions, and that copies held there will not come.
- * What fails here, a sweeper makes up for.
- */
+/** Tells one place that all have heard of its decisions, and that copies held there will not come. */
 export async function conclude(
   store: RedisStore,
   place: number,
   transfers: readonly string[],
   names: readonly string[],
 ): Promise<void> {
-  try {
-    const args = [JSON.stringify(transfers), JSON.stringify(names)];
-    const [news] = (await store.run('conclude', [place], args)) as [News];
-    tellNews(store, news);
-  } catch {
-    // As said.
+  const args = [JSON.stringify(transfers), JSON.stringify(names)];
+  const [news] = (await store.run('conclude', [place], args)) as [News];
+  tellNews(store, news);
+}
+
+/** Tells places in the background that all have heard of their decisions. */
+export function concludeLater(
+  store: RedisStore,
+  decided: Iterable<readonly [place: number, transfers: readonly string[]]>,
+): void {
+  for (const [place, transfers] of decided) {
+    // What fails, a sweeper makes up for.
+    if (transfers.length > 0) void conclude(store, place, transfers, []).catch(() => undefined);
   }
 }
 
 /** Lets the room go that is held for copies that will not come. */
 export async function letGo(store: RedisStore, copies: readonly Copy[]): Promise<void> {
   const places = groupBy(copies, ({ target }) => target.number);
-  await Promise.all(
-    [...places].map(([place, group]) =>
-      conclude(
-        store,
-        place,
-        [],
-        group.map(({ name }) => name),
-      ),
-    ),
-  );
+  const endings = [...places].map(([place, group]) => {
+    const names = group.map(({ name }) => name);
+    return conclude(store, place, [], names);
+  });
+  // What fails, a sweeper makes up for.
+  await Promise.allSettled(endings);
 }

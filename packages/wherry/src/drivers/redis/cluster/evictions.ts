@@ -4,7 +4,7 @@ import { counts } from '../counts.ts';
 import { release } from '../ends.ts';
 import { settingsOf } from '../settings.ts';
 import { type News, type RedisStore, tellNews } from '../store.ts';
-import type { Room } from './copies.ts';
+import type { Credits, Room } from './copies.ts';
 import { moveAcross } from './moves.ts';
 import { alone } from './places.ts';
 import type { Coming, Dropped, Dropping, Limit } from './rooms.ts';
@@ -17,6 +17,7 @@ const ROUNDS_MAX = 20;
  * in exactly one of the two at every point. Without room there, nothing is dropped.
  * @param coming the message that is to come
  * @param tryAgain says whether there is room now
+ * @param credits room that is about to be free where it goes
  * @returns what was dropped; and the bound that leaves no room all the same, if one does
  */
 export async function dropToMakeRoom(
@@ -24,11 +25,12 @@ export async function dropToMakeRoom(
   queue: QueueRef,
   coming: Coming,
   tryAgain: () => Promise<boolean>,
+  credits: Credits,
 ): Promise<Dropped> {
   const evicted: Evicted[] = [];
   if (coming.bytes > queue.maxBytes) return { evicted, limit: 'maxBytes' };
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const dropped = await dropOldest(store, queue, coming);
+    const dropped = await dropOldest(store, queue, coming, credits);
     if (typeof dropped === 'string') return { evicted, limit: dropped };
     evicted.push(...dropped);
     if (await tryAgain()) break;
@@ -64,8 +66,11 @@ async function dropOldest(
   store: RedisStore,
   queue: QueueRef,
   coming: Coming,
+  credits: Credits,
 ): Promise<readonly Evicted[] | Limit> {
-  const room = await roomForDropped(store, queue, coming, { size: 0, bytes: 0 });
+  const credit = credits.get(queue.evictTo!.number) ?? { size: 0, bytes: 0 };
+  const extra = { size: -credit.size, bytes: -credit.bytes };
+  const room = await roomForDropped(store, queue, coming, extra);
   if (typeof room === 'string') return room;
   const evictTo = queue.evictTo!;
   const { victims, limit } = await putOut(store, queue, coming, false);
@@ -76,7 +81,7 @@ async function dropOldest(
     targets: [{ ...evictTo, overflow: 'reject' as const }],
     death: { queue: queue.name, reason: 'overflow' as const },
   }));
-  const outcomes = await moveAcross(store, items, null);
+  const outcomes = await moveAcross(store, items, null, credits);
   const isMoved = (_: unknown, i: number): boolean => outcomes[i]!.status === 'moved';
   // Somebody else took the room.
   const kept = items.filter((item, i) => !isMoved(item, i));

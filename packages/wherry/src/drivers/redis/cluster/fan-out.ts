@@ -7,7 +7,7 @@ import type { RedisStore } from '../store.ts';
 import {
   type Comer,
   commit,
-  conclude,
+  concludeLater,
   type Copy,
   letGo,
   reveal,
@@ -46,7 +46,7 @@ export async function publishGroups(
   isEager: boolean,
 ): Promise<PublishOutcome[][] | null> {
   const transfers = groups.map(transferOf);
-  const rooms = new Rooms(store, evictions);
+  const rooms = new Rooms(store, evictions, new Map());
   let isDecided = false;
   try {
     await rooms.takeAll(transfers.map(copiesOf));
@@ -136,10 +136,10 @@ async function decide(
   }
   // Who did not hear of it is told by a sweeper.
   if (tellings.every(({ status }) => status === 'fulfilled')) {
-    for (const { home, decisions } of decided) {
-      const names = decisions.map(({ transfer }) => transfer);
-      void conclude(store, home, names, []);
-    }
+    concludeLater(
+      store,
+      decided.map(({ home, decisions }) => [home, decisions.map(({ transfer }) => transfer)]),
+    );
   }
   return revealed;
 }

@@ -51,11 +51,11 @@ function staysHere({ receipt, targets }: MoveItem): boolean {
   );
 }
 
-function withinPlace(item: MoveItem): MoveItem {
-  const { receipt, targets } = item;
+function withinPlace({ receipt, targets, death }: MoveItem): MoveItem {
+  const { queue, id, token } = receipt;
   return {
-    ...item,
-    receipt: { ...receipt, queue: alone(receipt.queue) },
+    receipt: { queue: alone(queue), id, token },
     targets: targets.map(alone),
+    ...(death !== undefined && { death }),
   };
 }

@@ -4,7 +4,16 @@ import { deathOf } from '../move.ts';
 import { encodeReceipts } from '../receipts.ts';
 import { settingsOf } from '../settings.ts';
 import { type News, type RedisStore, tellNews } from '../store.ts';
-import { conclude, type Copy, type Departed, letGo, reveal, told } from './copies.ts';
+import {
+  concludeLater,
+  type Credits,
+  type MovedCopy,
+  type Copy,
+  type Departed,
+  letGo,
+  reveal,
+  told,
+} from './copies.ts';
 import { alone, groupBy } from './places.ts';
 import { type Dropping, Rooms } from './rooms.ts';
 
@@ -20,15 +29,17 @@ interface Journey {
  * taken where it goes, the source decides, and the copies are revealed. Until the decision a failure
  * leaves it where it is; from then on, whoever sweeps brings it to its end.
  * @param dropping how targets drop messages to other places; null: none of them does
+ * @param credits room that is about to be free, because of what these are moved for
  */
 export async function moveAcross(
   store: RedisStore,
   items: readonly MoveItem[],
   dropping: Dropping | null,
+  credits?: Credits,
 ): Promise<readonly MoveOutcome[]> {
   const journeys = await depart(store, items);
   const going = journeys.filter((journey) => journey !== null);
-  const rooms = new Rooms(store, dropping);
+  const rooms = new Rooms(store, dropping, credits ?? creditsOf(going));
   try {
     await rooms.takeAll(going.map(({ copies }) => copies));
     await turnBack(
@@ -47,6 +58,14 @@ export async function moveAcross(
     await turnBack(store, going).catch(() => undefined);
     throw error;
   }
+}
+
+/** One that goes by itself leaves its room to what comes where it was. */
+function creditsOf(journeys: readonly Journey[]): Credits {
+  const [journey] = journeys;
+  if (journeys.length !== 1 || journey?.copies[0] === undefined) return new Map();
+  const { bytes } = journey.copies[0].request as MovedCopy;
+  return new Map([[journey.item.receipt.queue.number, { size: 1, bytes }]]);
 }
 
 const LOST: MoveOutcome = { status: 'lost' };
@@ -109,7 +128,6 @@ function copiesOf({ receipt, targets }: MoveItem, transfer: string, departed: De
     request: {
       id: receipt.id,
       isCopy: i > 0,
-      isBack: target.number === receipt.queue.number,
       deaths: deaths.toString('hex'),
       priority,
       bytes,
@@ -166,10 +184,10 @@ async function leave(
   );
   // Who did not hear of it is told by a sweeper.
   if (tellings.every(({ status }) => status === 'fulfilled')) {
-    for (const [i, [source]] of sources.entries()) {
-      const transfers = left[i]!.map(({ transfer }) => transfer);
-      if (transfers.length > 0) void conclude(store, source, transfers, []);
-    }
+    concludeLater(
+      store,
+      sources.map(([source], i) => [source, left[i]!.map(({ transfer }) => transfer)]),
+    );
   }
   return new Set(gone);
 }

@@ -114,10 +114,11 @@ async function publishByDropping(
 ): Promise<PublishOutcome> {
   let outcome = refusal;
   const coming = comingOf(item.message);
-  const { evicted, limit } = await dropToMakeRoom(store, queue, coming, async () => {
+  const tryAgain = async (): Promise<boolean> => {
     outcome = (await publish(store, [item]))[0]!;
     return outcome.status !== 'full';
-  });
+  };
+  const { evicted, limit } = await dropToMakeRoom(store, queue, coming, tryAgain, new Map());
   if (outcome.status === 'full') return { ...outcome, limit: limit ?? outcome.limit };
   if (evicted.length === 0 || outcome.status === 'missing') return outcome;
   return { ...outcome, evicted: [...(outcome.evicted ?? []), ...evicted] };

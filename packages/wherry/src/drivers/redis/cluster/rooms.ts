@@ -1,6 +1,6 @@
 import type { Evicted, QueueRef } from '../../../core/driver.ts';
 import type { RedisStore } from '../store.ts';
-import { type Copy, type Reservation, reserve, type Room } from './copies.ts';
+import { type Copy, type Credits, type Reservation, reserve, type Room } from './copies.ts';
 import { dropsElsewhere } from './places.ts';
 
 /** What room is made for. */
@@ -20,12 +20,17 @@ export interface Dropped {
 
 /** How queues drop messages to other places; see evictions.ts. */
 export interface Dropping {
-  /** Drops what it takes. @param tryAgain says whether there is room now */
+  /**
+   * Drops what it takes.
+   * @param tryAgain says whether there is room now
+   * @param credits room that is about to be free where it goes
+   */
   dropToMakeRoom(
     store: RedisStore,
     queue: QueueRef,
     coming: Coming,
     tryAgain: () => Promise<boolean>,
+    credits: Credits,
   ): Promise<Dropped>;
   /**
    * What would be dropped, if it were.
@@ -44,14 +49,19 @@ export interface Dropping {
 export class Rooms {
   readonly #store: RedisStore;
   readonly #dropping: Dropping | null;
+  readonly #credits: Credits;
   readonly #reservations = new Map<Copy, Reservation>();
   /** What went elsewhere, so that a copy has room. */
   readonly #dropped = new Map<Copy, readonly Evicted[]>();
 
-  /** @param dropping null where no queue drops messages to another place */
-  constructor(store: RedisStore, dropping: Dropping | null) {
+  /**
+   * @param dropping null where no queue drops messages to another place
+   * @param credits room that is about to be free, by place
+   */
+  constructor(store: RedisStore, dropping: Dropping | null, credits: Credits) {
     this.#store = store;
     this.#dropping = dropping;
+    this.#credits = credits;
   }
 
   /**
@@ -83,7 +93,7 @@ export class Rooms {
 
   /** One copy after the other, and none unless all will have room: so what is refused drops nothing. */
   async #takeInTurn(copies: readonly Copy[]): Promise<void> {
-    const planned = new Planned();
+    const planned = new Planned(this.#credits);
     const beforeOf = (copy: Copy): Copy[] => {
       const earlier = copies.slice(0, copies.indexOf(copy));
       return earlier.filter(({ target }) => target.number === copy.target.number);
@@ -102,6 +112,7 @@ export class Rooms {
         copy.target,
         coming,
         take,
+        this.#credits,
       );
       this.#dropped.set(copy, evicted);
     }
@@ -133,7 +144,7 @@ export class Rooms {
   }
 
   async #take(copies: readonly Copy[], before: readonly Copy[] = []): Promise<void> {
-    const reservations = await reserve(this.#store, copies, { before });
+    const reservations = await reserve(this.#store, copies, { before, credits: this.#credits });
     for (const [copy, reservation] of reservations) this.#reservations.set(copy, reservation);
   }
 }
@@ -141,6 +152,12 @@ export class Rooms {
 /** Room that will be taken, by queue. */
 class Planned {
   readonly #rooms = new Map<number, Room>();
+
+  constructor(credits: Credits) {
+    for (const [place, { size, bytes }] of credits) {
+      this.#rooms.set(place, { size: -size, bytes: -bytes });
+    }
+  }
 
   at(queue: QueueRef): Room {
     return this.#rooms.get(queue.number) ?? { size: 0, bytes: 0 };

@@ -34,9 +34,9 @@ local function add_tail(priority, tail)
       from = math.max(from, tonumber(after_key))
     end
   end
-  local stream, behind = stream_of(queue, priority), '(' .. key_of(from)
-  for _, entry in ipairs(redis.call('XRANGE', stream, behind, '+', 'COUNT', most + 1)) do
-    local message = untouched(key_in_entry(entry[1]), priority, entry[2][2])
+  local stream, first = stream_of(queue, priority), key_of(from + 1)
+  for _, entry in ipairs(redis.call('XRANGE', stream, first, '+', 'COUNT', most + 1)) do
+    local message = untouched(priority, entry)
     local score = score_of(priority, message.sequence)
     found[#found + 1] = { key = message.key, score = score, message = message }
   end

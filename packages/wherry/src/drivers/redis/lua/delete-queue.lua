@@ -2,7 +2,8 @@
 --@include queue
 -- Removes what a queue holds, in parts, and leaves a tombstone: whoever still knows the queue is
 -- told that it is gone. Numbers are not used again, so it need not stay for ever.
--- ARGV: 1 to refuse when a message is stored
+-- ARGV: 1 to refuse when a message is stored; 2 to refuse then, and else to close the queue as if it
+-- were deleted, for its other places to be asked; 3 to open it again
 -- Answers: 1 if it is deleted, how many messages there are or were, 1 if there is more to remove.
 insist()
 local TOMBSTONE_SECONDS = 7 * 24 * 60 * 60
@@ -43,14 +44,26 @@ local function bury_groups()
   return redis.call('EXISTS', queue.key.g) == 1
 end
 
-if queue.is_deleted then
+local how = ARGV[FIRST]
+local is_closed = redis.call('HGET', queue.key.q, 'deleted') == 'soon'
+if how == '3' then
+  if is_closed then
+    redis.call('HDEL', queue.key.q, 'deleted')
+  end
+  return { 0, 0, 0 }
+end
+if queue.is_deleted and not is_closed then
   if bury_groups() then
     return { 1, 0, 1 }
   end
   return 'missing'
 end
-if stored > 0 and ARGV[FIRST] == '1' then
+if stored > 0 and how ~= '' then
   return { 0, stored, 0 }
+end
+if how == '2' then
+  redis.call('HSET', queue.key.q, 'deleted', 'soon')
+  return { 1, 0, 0 }
 end
 bury()
 return { 1, stored, bury_groups() and 1 or 0 }

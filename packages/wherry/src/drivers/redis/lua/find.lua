@@ -10,11 +10,10 @@ local function find_stated(queue, key)
 end
 
 local function find_in_streams(queue, key)
-  local id = key .. '-0'
   for priority in pairs(tails_of(queue)) do
-    local entry = redis.call('XRANGE', stream_of(queue, priority), id, id)[1]
+    local entry = redis.call('XRANGE', stream_of(queue, priority), key, key)[1]
     if entry then
-      return untouched(key, priority, entry[2][2])
+      return untouched(priority, entry)
     end
   end
 end

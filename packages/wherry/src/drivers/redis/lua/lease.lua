@@ -14,55 +14,19 @@ local function leasing(queue, consumer, ends_at)
     ends_at = ends_at,
     keys = {},
     leases = {},
-    -- What the reply is made of.
-    headers = {},
-    pieces = {},
+    -- The messages, for leased.ts: of one with a state its sequence, state and record; of an
+    -- untouched one its entry's id and `r`. The priority of the latter is 0, or what the number
+    -- before says, as -1 - priority.
+    reply = {},
+    reply_priority = 0,
   }
 end
 
--- A reply of a few strings costs server and client less than one of many: the headers of all
--- messages in one, and their states and records, one behind the other, in parts; long ones by
--- themselves, for Lua reads each byte of each string that it makes. A header: sequence u48; length
--- of the state u16, or UNTOUCHED and the priority; length of the record u32.
-local HEADER, UNTOUCHED = 'I6I2I4', 0x8000
-local HEADERS_MAX, LONG, PART_SIZE = 1000, 512, 64 * 1024
-
-local function pack_headers(headers)
-  local packed = {}
-  for first = 1, #headers, 3 * HEADERS_MAX do
-    local last = math.min(first + 3 * HEADERS_MAX - 1, #headers)
-    local format = '>' .. string.rep(HEADER, (last - first + 1) / 3)
-    packed[#packed + 1] = struct.pack(format, unpack(headers, first, last))
+local function announce_priority(batch, priority)
+  if batch.reply_priority ~= priority then
+    batch.reply_priority = priority
+    batch.reply[#batch.reply + 1] = -1 - priority
   end
-  return table.concat(packed)
-end
-
--- What leased.ts reads.
-local function leased_messages(batch)
-  local pieces, reply, first, size = batch.pieces, { pack_headers(batch.headers) }, 1, 0
-  local function add_part(last)
-    if last >= first then
-      reply[#reply + 1] = table.concat(pieces, '', first, last)
-    end
-    first, size = last + 1, 0
-  end
-  for index, piece in ipairs(pieces) do
-    if #piece > LONG then
-      add_part(index - 1)
-      reply[#reply + 1], first = piece, index + 1
-    elseif size > PART_SIZE then
-      add_part(index - 1)
-    end
-    size = size + #piece
-  end
-  add_part(#pieces)
-  return reply
-end
-
-local function add_header(batch, sequence, state, record)
-  local headers = batch.headers
-  local count = #headers
-  headers[count + 1], headers[count + 2], headers[count + 3] = sequence, state, #record
 end
 
 -- in no index -> leased. `write_leases` writes it down.
@@ -89,25 +53,33 @@ local function lease(queue, batch, message, record, mark)
   leases[#leases + 1] = message.key
   leases[#leases + 1] =
     struct.pack(LEASE, token, flags, priority, message.bytes, batch.first_token, batch.consumer)
-  local state = message.in_stream and '' or pack_state(message)
-  add_header(batch, message.sequence, message.in_stream and UNTOUCHED + priority or #state, record)
-  batch.pieces[#batch.pieces + 1] = state .. record
+  if message.in_stream then
+    announce_priority(batch, message.priority)
+    table.insert(batch.reply, message.entry)
+    table.insert(batch.reply, string.sub(record, REST_AT))
+  else
+    table.insert(batch.reply, message.sequence)
+    table.insert(batch.reply, pack_state(message))
+    table.insert(batch.reply, record)
+  end
 end
 
 -- The same for untouched messages, where they are: the walk's present one and those that follow it,
 -- at most `most`, until one is past its TTL. As little as can be is done for each: there are many.
 -- Answers how many.
 local function lease_untouched(queue, batch, walk, most)
-  local part, first = walk.part, walk.at - 1
-  local keys, leases, headers, pieces = batch.keys, batch.leases, batch.headers, batch.pieces
-  local first_token, consumer, count = batch.first_token, batch.consumer, #keys
-  local priority, leased = walk.priority, 0
+  local part, first, priority = walk.part, walk.at - 1, walk.priority
+  announce_priority(batch, priority)
+  local keys, leases, reply = batch.keys, batch.leases, batch.reply
+  local first_token, consumer = batch.first_token, batch.consumer
+  local count, replied, leased = #keys, #reply, 0
   while leased < most and first + leased < #part do
     local entry = part[first + leased + 1]
-    local key, record = string.sub(entry[1], 1, -3), entry[2][2]
-    local bytes, flags = struct.unpack('>I4B', record, BYTES_AT)
+    local id, rest = entry[1], entry[2][2]
+    local key = string.sub(id, 1, string.find(id, '-', 1, true) - 1)
+    local bytes, flags = struct.unpack('>I4B', rest)
     if flags >= HAS_TIMES then
-      local expiry = expiry_in(record)
+      local expiry = expiry_in_rest(rest)
       if expiry > 0 and expiry <= now then
         break
       end
@@ -118,11 +90,8 @@ local function lease_untouched(queue, batch, walk, most)
     leases[2 * count + 1] = key
     leases[2 * count + 2] =
       struct.pack(LEASE, token, lease_flags, priority, bytes, first_token, consumer)
-    headers[3 * count + 1] = tonumber(key)
-    headers[3 * count + 2] = UNTOUCHED + priority
-    headers[3 * count + 3] = #record
-    leased, count = leased + 1, count + 1
-    keys[count], pieces[count] = key, record
+    leased, count, replied = leased + 1, count + 1, replied + 2
+    keys[count], reply[replied - 1], reply[replied] = key, id, rest
   end
   queue.ready = queue.ready - leased
   return leased
@@ -193,12 +162,11 @@ local function find_leased(queue, key, held)
   if not has(held.flags, LEASE_IN_STREAM) then
     return find_stated(queue, key)
   end
-  local id = key .. '-0'
-  local entry = redis.call('XRANGE', stream_of(queue, held.priority), id, id)[1]
-  return untouched(key, held.priority, entry[2][2])
+  local stream = stream_of(queue, held.priority)
+  return untouched(held.priority, redis.call('XRANGE', stream, key, key)[1])
 end
 
--- A receipt: token u56, id 16.
+-- A receipt: token u56, id 16. (The id: timestamp u48, tag u32, sequence u48.)
 local RECEIPT, RECEIPT_LENGTH, RECEIPT_ID_AT = '>I7xxxxxxI4I6', 23, 7
 
 -- Answers the tokens, and the keys that the ids tell.
@@ -216,6 +184,10 @@ end
 local function id_in_receipts(text, index)
   local at = (index - 1) * RECEIPT_LENGTH + RECEIPT_ID_AT
   return string.sub(text, at + 1, at + 16)
+end
+
+local function timestamp_in_receipts(text, index)
+  return (struct.unpack('>I6', text, (index - 1) * RECEIPT_LENGTH + RECEIPT_ID_AT + 1))
 end
 
 -- Messages that came from another queue, or came back, have ids that do not tell their keys: puts

@@ -13,13 +13,20 @@ local function priority_in(score)
   return 255 - math.floor(score / PRIORITY_STEP)
 end
 
--- A message's key is its sequence in decimal digits; in a stream, it is the entry <key>-0.
+-- A message's key is its sequence in decimal digits.
 local function key_of(sequence)
   return string.format('%d', sequence)
 end
 
-local function key_in_entry(id)
-  return string.sub(id, 1, -3)
+-- In a stream, a message is the entry <sequence>-<timestamp>: the key alone finds it too.
+local function entry_id(sequence, timestamp)
+  return string.format('%d-%d', sequence, timestamp)
+end
+
+-- Answers key and timestamp.
+local function split_entry_id(id)
+  local dash = string.find(id, '-', 1, true)
+  return string.sub(id, 1, dash - 1), tonumber(string.sub(id, dash + 1))
 end
 
 -- As a member of `sched`: with the number of digits before them, as one character. So members of

@@ -61,7 +61,8 @@ end
 
 -- Appends a message to the tail of its stream.
 local function place_in_tail(queue, priority, sequence, record)
-  xadd(stream_of(queue, priority), key_of(sequence) .. '-0', record)
+  local id = entry_id(sequence, struct.unpack('>I6', record))
+  xadd(stream_of(queue, priority), id, string.sub(record, REST_AT))
   lengthen_tail(queue, priority, 1)
 end
 

@@ -100,10 +100,11 @@ local function publish_each(run)
   return outcomes
 end
 
--- A record that has times of its own.
-local function with_times(record, times)
-  local flags = string.char(string.byte(record, FLAGS_AT) + HAS_TIMES)
-  return string.sub(record, 1, FLAGS_AT - 1) .. flags .. times .. string.sub(record, TIMES_AT)
+-- A content with times is what a stream holds of a message with times.
+local function with_times(content, times)
+  local flags = string.char(string.byte(content, REST_FLAGS_AT) + HAS_TIMES)
+  local before, behind = REST_FLAGS_AT - 1, REST_FLAGS_AT + 1
+  return string.sub(content, 1, before) .. flags .. times .. string.sub(content, behind)
 end
 
 -- Many plain messages at once. Answers the sequence of the first, or nil: not all may be stored.
@@ -116,16 +117,16 @@ local function publish_run(run)
     return nil
   end
   local first, expires = queue.seq + 1, expiry_at(queue, now, run.ttl)
-  local stream, stamp = stream_of(queue, run.priority), struct.pack('>I6', now)
+  local stream, id_end = stream_of(queue, run.priority), '-' .. key_of(now)
   local times = expires > 0 and struct.pack('>I6I6', now, expires)
   for sequence = first, queue.seq + run.count do
-    local key, record = key_of(sequence), stamp .. next_content()
+    local key, rest = key_of(sequence), next_content()
     if times then
-      record = with_times(record, times)
+      rest = with_times(rest, times)
       zadd(queue.key.ttl, expires, key)
       expect(queue, expires)
     end
-    xadd(stream, key .. '-0', record)
+    xadd(stream, key .. id_end, rest)
   end
   queue.seq, queue.bytes = queue.seq + run.count, bytes
   lengthen_tail(queue, run.priority, run.count)

@@ -35,11 +35,11 @@ local function purge_index(index, to_key)
 end
 
 local function purge_tail(priority, tail)
-  local from, to = '(' .. key_of(tail.cursor), key_of(last)
+  local from, to = key_of(tail.cursor + 1), key_of(last)
   local stream = stream_of(queue, priority)
   local entries = redis.call('XRANGE', stream, from, to, 'COUNT', PART - removed)
   for _, entry in ipairs(entries) do
-    remove(queue, untouched(key_in_entry(entry[1]), priority, entry[2][2]))
+    remove(queue, untouched(priority, entry))
   end
   removed = removed + #entries
 end

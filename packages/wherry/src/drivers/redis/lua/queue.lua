@@ -3,9 +3,10 @@
 -- end by `close_queue`.
 --
 -- Where its messages are:
---   s:<priority>  Streams of messages that nobody has touched since they were published, at
---                 <sequence>-0. In each, what is behind the cursor is *the tail*: ready. What is
---                 not, was handed out (and is in `l`) or is past its TTL (and in `blocked`).
+--   s:<priority>  Streams of messages that nobody has touched since they were published: entries
+--                 <sequence>-<timestamp>, r: the record without the timestamp. In each, what is
+--                 behind the cursor is *the tail*: ready. What is not, was handed out (and is in
+--                 `l`) or is past its TTL (and in `blocked`).
 --   m, a          All other messages: record and state (record.lua) by key (order.lua).
 -- Which state they are in: every message is in the tail of its stream or in exactly one of
 --   ready         may be handed out        } in their order
@@ -123,14 +124,14 @@ local function stream_of(queue, priority)
   return queue.key['s:' .. priority]
 end
 
--- A stored entry leaves its stream, at the end of the script: its place cannot be given back.
-local function leave_stream(queue, priority, key)
+-- An entry leaves its stream, at the end of the script: its place cannot be given back.
+local function leave_stream(queue, priority, id)
   local gone = queue.gone[priority]
   if not gone then
     gone = {}
     queue.gone[priority] = gone
   end
-  gone[#gone + 1] = key .. '-0'
+  gone[#gone + 1] = id
 end
 
 local function close_streams(queue)

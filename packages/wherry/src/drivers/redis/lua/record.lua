@@ -12,7 +12,7 @@
 --         body       the rest
 -- A *content*, which publish is given, is a record without timestamp, times and ids.
 local HAS_ID, HAS_PUBLISH_ID, HAS_DEATHS, HAS_EXTRAS, HAS_TIMES = 8, 16, 32, 64, 128
-local BYTES_AT, FLAGS_AT, TIMES_AT = 7, 11, 12
+local FLAGS_AT, TIMES_AT = 11, 12
 
 local function has(flags, flag)
   return flags % (flag * 2) >= flag
@@ -58,12 +58,15 @@ local function join_record(parts)
   return fixed .. times .. (parts.id or '') .. (parts.publish_id or '') .. deaths .. parts.rest
 end
 
+-- What is behind the timestamp, as it is in streams.
+local REST_AT, REST_FLAGS_AT, REST_EXPIRES_AT = 7, 5, 12
+
 -- When it ends; 0: never.
-local function expiry_in(record)
-  if string.byte(record, FLAGS_AT) < HAS_TIMES then
+local function expiry_in_rest(rest)
+  if string.byte(rest, REST_FLAGS_AT) < HAS_TIMES then
     return 0
   end
-  return (struct.unpack('>I6', record, TIMES_AT + 6))
+  return (struct.unpack('>I6', rest, REST_EXPIRES_AT))
 end
 
 -- The id of a message that a queue stored first, under this sequence (core/message-id.ts).
@@ -146,11 +149,13 @@ local function state_of(message)
 end
 
 -- A message that is in a stream, as if it had a state.
-local function untouched(key, priority, record)
-  local timestamp, bytes, flags = struct.unpack('>I6I4B', record)
+local function untouched(priority, entry)
+  local key, timestamp = split_entry_id(entry[1])
+  local rest = entry[2][2]
+  local bytes, flags = struct.unpack('>I4B', rest)
   local available, expires = timestamp, 0
   if has(flags, HAS_TIMES) then
-    available, expires = struct.unpack('>I6I6', record, TIMES_AT)
+    available, expires = struct.unpack('>I6I6', rest, REST_FLAGS_AT + 1)
   end
   return {
     key = key,
@@ -162,7 +167,8 @@ local function untouched(key, priority, record)
     retries = 0,
     deliveries = 0,
     in_stream = true,
-    record = record,
+    entry = entry[1],
+    record = struct.pack('>I6', timestamp) .. rest,
   }
 end
 

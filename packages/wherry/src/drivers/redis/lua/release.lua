@@ -49,7 +49,7 @@ local lost = for_held(queue, ARGV[FIRST + 1], function(held, key, index)
   local message = find_leased(queue, key, held)
   if message.in_stream then
     hset(queue.key.m, message.key, message.record)
-    leave_stream(queue, message.priority, message.key)
+    leave_stream(queue, message.priority, message.entry)
     message.in_stream = nil
   end
   uncount_lease(queue, message, held)

@@ -5,7 +5,7 @@
 local function forget(queue, message, id)
   queue.bytes = queue.bytes - message.bytes
   if message.in_stream then
-    leave_stream(queue, message.priority, message.key)
+    leave_stream(queue, message.priority, message.entry)
   else
     hdel(queue.key.m, message.key)
     hdel(queue.key.a, message.key)
@@ -47,7 +47,7 @@ local function take_out(queue, message)
   unplace(queue, message)
   if message.in_stream then
     hset(queue.key.m, message.key, message.record)
-    leave_stream(queue, message.priority, message.key)
+    leave_stream(queue, message.priority, message.entry)
     message.in_stream = nil
     save_state(queue, message)
   end

@@ -5,7 +5,8 @@
 --@include spare
 -- Takes room in one place for copies that are to come, if they may.
 -- ARGV: the request as JSON (cluster/copies.ts), then of each copy its content or record. `before`
--- are copies of the same transfer that were asked for in other calls. With `extra`, how many messages
+-- are copies of the same transfer that were asked for in other calls; `credit` is room that is about
+-- to be free. With `extra`, how many messages
 -- and bytes to think of as stored, it is a trial: nothing is changed.
 -- Answers: news, and for each copy { 'held', id, evicted, 1 if it will be no new message, the room
 -- that it takes: messages, bytes }, { 'duplicate', id }, { 'known' }, { 'full', bound }, { 'missing' }
@@ -102,10 +103,6 @@ end
 -- Answers the bound that leaves no room, or nil; and whether another is there in its place, or the
 -- other way round.
 local function take_room(item, copy, evicted)
-  -- One that comes back to the queue that it leaves has its room already.
-  if item.isBack then
-    return make_room(queue, 0, evicted, true)
-  end
   if comes_twice(item) then
     copy.size, copy.bytes = 0, 0
     return nil, true
@@ -155,7 +152,8 @@ end
 for _, item in ipairs(request.before or {}) do
   note_coming(item, item.run.bytes)
 end
-local extra = request.extra
+local extra, credit = request.extra, request.credit or { size = 0, bytes = 0 }
+queue.leased, queue.bytes = queue.leased - credit.size, queue.bytes - credit.bytes
 local outcomes = {}
 for index, item in ipairs(request.items) do
   outcomes[index] = attempt(function()
@@ -169,4 +167,5 @@ for index, item in ipairs(request.items) do
     redis.call('HSET', queue.key.q, 'thirsty', 1)
   end
 end
+queue.leased, queue.bytes = queue.leased + credit.size, queue.bytes + credit.bytes
 return { close_queues(), outcomes }

@@ -53,12 +53,10 @@ local function oldest(queue)
   local untouched_first
   for priority, tail in pairs(tails_of(queue)) do
     if tail.count > 0 then
-      local stream, from = stream_of(queue, priority), '(' .. key_of(tail.cursor)
-      local entry = redis.call('XRANGE', stream, from, '+', 'COUNT', 1)[1]
-      local entry_key = key_in_entry(entry[1])
-      if tonumber(entry_key) < first then
-        first = tonumber(entry_key)
-        untouched_first = untouched(entry_key, priority, entry[2][2])
+      local stream, from = stream_of(queue, priority), key_of(tail.cursor + 1)
+      local message = untouched(priority, redis.call('XRANGE', stream, from, '+', 'COUNT', 1)[1])
+      if message.sequence < first then
+        first, untouched_first = message.sequence, message
       end
     end
   end

@@ -7,26 +7,21 @@ insist()
 local queue = open_queue(KEYS[1], cjson.decode(ARGV[FIRST]))
 
 local receipts = ARGV[FIRST + 1]
-
--- What was leased where it is in its stream needs not be read.
-local untouched_message = { in_stream = true }
-local function message_of(held, key)
-  if not has(held.flags, LEASE_IN_STREAM) then
-    return find_stated(queue, key)
-  end
-  local message = untouched_message
-  message.key, message.priority, message.bytes = key, held.priority, held.bytes
-  return message
-end
+-- Of the receipt before, whose neighbour was mostly stored in the same moment.
+local timestamp_before, id_end
 
 local lost = for_held(queue, receipts, function(held, key, index)
   if held.flags == LEASE_IN_STREAM then
-    -- The many: nothing depends on them.
+    -- The many: nothing depends on them, and nothing but the receipt must be read.
     queue.leased, queue.bytes = queue.leased - 1, queue.bytes - held.bytes
-    leave_stream(queue, held.priority, key)
+    local timestamp = timestamp_in_receipts(receipts, index)
+    if timestamp ~= timestamp_before then
+      timestamp_before, id_end = timestamp, '-' .. key_of(timestamp)
+    end
+    leave_stream(queue, held.priority, key .. id_end)
     return true
   end
-  local message = message_of(held, key)
+  local message = find_leased(queue, key, held)
   uncount_lease(queue, message, held)
   forget(queue, message, has(held.flags, LEASE_HAS_ID) and id_in_receipts(receipts, index) or nil)
   if message.group then

@@ -9,14 +9,16 @@ local function sparing(queue, name, act)
   if not message then
     return act(nil)
   end
-  local place = place_ready
-  if redis.call('ZSCORE', queue.key.sched, key) then
-    place = place_scheduled
-  elseif redis.call('ZSCORE', queue.key.blocked, key) then
-    place = place_blocked
-  end
+  local is_blocked, scheduled = redis.call('ZSCORE', queue.key.blocked, key), queue.scheduled
   unplace(queue, message)
+  local was_scheduled = queue.scheduled < scheduled
   local answer = act(message)
-  place(queue, message)
+  if was_scheduled then
+    place_scheduled(queue, message)
+  elseif is_blocked then
+    place_blocked(queue, message)
+  else
+    place_ready(queue, message)
+  end
   return answer
 end

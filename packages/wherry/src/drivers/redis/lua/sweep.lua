@@ -81,9 +81,8 @@ local function sweep_queue(queue, count, swept)
   write_leases(queue, batch)
   queue.due = (has_more or leased == count) and now or next_due(queue)
   if leased > 0 then
-    local messages = leased_messages(batch)
     swept[#swept + 1] =
-      { queue.number, queue.name, batch.first_token, batch.ends_at, messages, batch.causes }
+      { queue.number, queue.name, batch.first_token, batch.ends_at, batch.reply, batch.causes }
   end
   return leased
 end

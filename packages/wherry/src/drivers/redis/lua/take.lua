@@ -9,7 +9,8 @@
 -- ARGV: the request as JSON (take.ts), ids to take by, 16 bytes each
 -- Answers: news, the first token, end of the leases, milliseconds until a rate limit lets more go
 -- (-1: none holds anything back), 1 if it must be called again (more became due than one call
--- promotes), and the messages (lease.lua). Their tokens follow one another.
+-- promotes), the messages (lease.lua), whose tokens follow one another, and 1 if it is a suspect, 2 if
+-- it ends before one.
 
 insist()
 local request = cjson.decode(ARGV[FIRST])
@@ -78,7 +79,7 @@ end
 
 -- Whether the tail's message is not past its TTL; else it is put aside, where it is.
 local function may_go_untouched(tails)
-  local expiry = expiry_in(tails.record)
+  local expiry = expiry_in_rest(tails.rest)
   if expiry == 0 or expiry > now then
     return true
   end
@@ -109,6 +110,9 @@ local function first_of(tails, ready, suspects)
   return first
 end
 
+-- 1 when the batch is a suspect, 2 when it ends before one.
+local suspect = 0
+
 -- Answers milliseconds until a rate limit lets more go, or nil.
 local function take_in_order()
   local tails = walk_tails(queue, math.min(room, PART_OF_TAIL))
@@ -121,7 +125,8 @@ local function take_in_order()
     end
     local message = first ~= tails and find_stated(queue, first.key)
     local is_free = message and may_go(message) or not message and may_go_untouched(tails)
-    if is_free and first == suspects and taken > 0 then
+    if is_free and first == suspects and (taken > 0 or request.hasOthers) then
+      suspect = 2
       return nil
     end
     if is_free and wait_for(own_bucket) > 0 then
@@ -130,6 +135,7 @@ local function take_in_order()
     if message and is_free then
       hand_out(message)
       if first == suspects then
+        suspect = 1
         return nil
       elseif message.group and queue.ref.slots == 1 then
         hand_out_followers(message.group)
@@ -173,5 +179,5 @@ if taken == 0 and not request.byIds and not queue.is_hungry then
   redis.call('HSET', queue.key.q, 'hungry', 1)
 end
 local must_repeat = has_more and taken == 0 and 1 or 0
-local news, messages = close_queues(), leased_messages(batch)
-return { news, batch.first_token, batch.ends_at, retry_in, must_repeat, messages }
+local news = close_queues()
+return { news, batch.first_token, batch.ends_at, retry_in, must_repeat, batch.reply, suspect }

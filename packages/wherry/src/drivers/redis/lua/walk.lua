@@ -36,7 +36,7 @@ local function priorities_of_tails(queue)
   return priorities
 end
 
--- Over what nobody has touched: `priority` and `record` too, and `part[at]`, the entry, with those
+-- Over what nobody has touched: `priority` and `rest` (of the record) too, and `part[at]`, the entry, with those
 -- that follow it. `pass` moves the cursor behind some of them, and steps to the next.
 -- count: how many will probably be wanted
 local function walk_tails(queue, count)
@@ -52,7 +52,7 @@ local function walk_tails(queue, count)
       end
       next_priority = next_priority + 1
       tail = tails_of(queue)[walk.priority]
-      from = '(' .. key_of(tail.cursor)
+      from = key_of(tail.cursor + 1)
     end
     local stream = stream_of(queue, walk.priority)
     local part = redis.call('XRANGE', stream, from, '+', 'COUNT', count)
@@ -69,7 +69,7 @@ local function walk_tails(queue, count)
       end
     end
     local entry = walk.part[walk.at]
-    walk.key, walk.record = key_in_entry(entry[1]), entry[2][2]
+    walk.key, walk.rest = split_entry_id(entry[1]), entry[2][2]
   end
 
   function walk.score()
@@ -78,7 +78,7 @@ local function walk_tails(queue, count)
 
   function walk.pass(passed)
     local last = walk.part[walk.at + passed - 1]
-    tail.cursor = tonumber(key_in_entry(last[1]))
+    tail.cursor = tonumber((split_entry_id(last[1])))
     tail.count, tail.is_changed = tail.count - passed, true
     walk.at = walk.at + passed
     arrive()
