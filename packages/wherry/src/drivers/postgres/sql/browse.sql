@@ -14,7 +14,8 @@ CREATE TYPE wherry.seen AS (
 CREATE FUNCTION wherry.browse(
   queue_number int, wanted text, after_time bigint, after_turn bigint, max_messages int
 ) RETURNS wherry.seen LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   line wherry.frontier := wherry.read_frontier(queue_number);
   keys wherry.keys;
@@ -54,7 +55,7 @@ $$;
 
 -- Messages of a queue, all in the same state.
 CREATE FUNCTION wherry.look_at(line wherry.frontier, keys wherry.keys, state text)
-RETURNS wherry.seen LANGUAGE plpgsql STABLE AS $$
+RETURNS wherry.seen LANGUAGE plpgsql STABLE SET enable_hashjoin = on AS $$
 DECLARE
   answer wherry.seen;
 BEGIN
@@ -83,7 +84,8 @@ $$;
 -- One message, by its queue and sequence where they follow from its id, else by the id.
 CREATE FUNCTION wherry.get_message(queue_number int, message_sequence bigint, message_id text)
 RETURNS wherry.seen LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   message wherry.message;
   line wherry.frontier;

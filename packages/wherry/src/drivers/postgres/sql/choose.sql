@@ -64,17 +64,19 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Leases one message that has a place; out of turn too, then it is outside its group from now on.
--- Returns false when somebody is replacing it.
+-- Returns false when somebody is replacing it, or has.
 CREATE FUNCTION wherry.lease_one(
-  queue_number int, lane_number int, message_sequence bigint
+  queue_number int, lane_number int, message_sequence bigint, can_be_replaced boolean
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM FROM wherry.message
-  WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence
-    AND place NOT IN ('leased', 'leased suspect')
-  FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
-    RETURN false;
+  IF can_be_replaced THEN
+    PERFORM FROM wherry.message
+    WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence
+      AND place = 'ready'
+    FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+      RETURN false;
+    END IF;
   END IF;
   UPDATE wherry.message SET
     place = CASE WHEN suspect THEN 'leased suspect' ELSE 'leased' END,
@@ -102,7 +104,7 @@ BEGIN
     ORDER BY group_id, sequence LIMIT max_messages
   LOOP
     EXIT WHEN next.must_wait OR wherry.group_wait(line, of_group, moment) > 0;
-    PERFORM wherry.lease_one(line.queue, next.lane, next.sequence);
+    PERFORM wherry.lease_one(line.queue, next.lane, next.sequence, false);
     PERFORM wherry.spend_of_group(line, of_group, moment);
     held.lanes := held.lanes || next.lane;
     held.sequences := held.sequences || next.sequence;
@@ -130,16 +132,24 @@ DECLARE
     SELECT FROM wherry.message WHERE queue + 0 = line.queue AND place = 'leased suspect'
   );
   -- Read one by one: nobody knows how far.
-  placed CURSOR FOR
-    SELECT * FROM (
-      SELECT lane, sequence, group_id, place, parked IS NULL AND expires_at <= moment AS is_overdue
-      FROM wherry.message WHERE queue + 0 = line.queue AND place = 'ready'
-      UNION ALL
-      SELECT lane, sequence, group_id, place, parked IS NULL AND expires_at <= moment
-      FROM wherry.message WHERE queue + 0 = line.queue AND place = 'suspect' AND NOT has_suspect
-    ) AS either ORDER BY lane >> 16, sequence;
+  ready_ones CURSOR FOR
+    SELECT
+      lane, sequence, group_id, place, replaceable,
+      parked IS NULL AND expires_at <= moment AS is_overdue
+    FROM wherry.message WHERE queue + 0 = line.queue AND place = 'ready'
+    ORDER BY lane >> 16, sequence;
+  suspects CURSOR FOR
+    SELECT
+      lane, sequence, group_id, place, replaceable,
+      parked IS NULL AND expires_at <= moment AS is_overdue
+    FROM wherry.message WHERE queue + 0 = line.queue AND place = 'suspect' AND NOT has_suspect
+    ORDER BY lane >> 16, sequence;
+  ready record;
+  suspect record;
   next record;
   page wherry.page;
+  -- Of the next plain one; beyond any turn when there is none.
+  plain_turn bigint;
   followers wherry.keys;
   choice wherry.choice;
   held wherry.keys := ('{}', '{}');
@@ -152,22 +162,29 @@ BEGIN
   IF rate_max IS NOT NULL THEN
     line := wherry.refill(line, rate_max, rate_per, moment);
   END IF;
-  OPEN placed;
-  FETCH placed INTO next;
+  plain_turn := wherry.next_plain_turn(line, moment);
+  OPEN ready_ones;
+  OPEN suspects;
+  FETCH ready_ones INTO ready;
+  FETCH suspects INTO suspect;
   LOOP
     room := max_messages - cardinality(held.sequences);
     EXIT WHEN room <= 0;
     allowed := least(room, CASE WHEN rate_max IS NOT NULL THEN line.bucket_level / rate_per END);
+    next := CASE WHEN wherry.turn(suspect.lane, suspect.sequence)
+      < coalesce(wherry.turn(ready.lane, ready.sequence), wherry.last_turn())
+      THEN suspect ELSE ready END;
     -- First the plain ones that come up before the next that has a place, in one step.
-    page := wherry.next_plain(
-      line, greatest(allowed, 1)::int, moment, wherry.turn(next.lane, next.sequence)
-    );
-    IF page.sequences IS NOT NULL THEN
+    IF plain_turn < coalesce(wherry.turn(next.lane, next.sequence), wherry.last_turn()) THEN
+      page := wherry.next_plain(
+        line, greatest(allowed, 1)::int, moment, wherry.turn(next.lane, next.sequence)
+      );
       IF allowed = 0 AND page.overdue IS NULL THEN
         choice.retry_in := wherry.rate_wait(line);
         EXIT;
       END IF;
       line := wherry.advance(line, page);
+      plain_turn := wherry.next_plain_turn(line, moment);
       IF page.overdue IS NOT NULL THEN
         page := wherry.set_overdue_aside(line.queue, page);
       END IF;
@@ -193,7 +210,7 @@ BEGIN
     ELSIF allowed = 0 THEN
       choice.retry_in := wherry.rate_wait(line);
       EXIT;
-    ELSIF wherry.lease_one(line.queue, next.lane, next.sequence) THEN
+    ELSIF wherry.lease_one(line.queue, next.lane, next.sequence, next.replaceable) THEN
       held := (held.lanes || next.lane, held.sequences || next.sequence);
       line := wherry.spend(line, rate_per, 1);
       IF next.group_id IS NOT NULL THEN
@@ -209,9 +226,14 @@ BEGIN
         line := wherry.spend(line, rate_per, cardinality(followers.sequences));
       END IF;
     END IF;
-    FETCH placed INTO next;
+    IF next.place = 'suspect' THEN
+      FETCH suspects INTO suspect;
+    ELSE
+      FETCH ready_ones INTO ready;
+    END IF;
   END LOOP;
-  CLOSE placed;
+  CLOSE ready_ones;
+  CLOSE suspects;
   choice.line := line;
   choice.held := held;
   RETURN choice;

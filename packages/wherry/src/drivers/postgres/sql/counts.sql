@@ -3,7 +3,8 @@ CREATE FUNCTION wherry.counts(
   queue_number int, OUT ready bigint, OUT scheduled bigint, OUT leased bigint, OUT bytes bigint,
   OUT oldest_timestamp bigint
 ) LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   line wherry.frontier := wherry.read_frontier(queue_number);
   total wherry.change;
@@ -24,7 +25,8 @@ $$;
 -- perhaps.
 CREATE FUNCTION wherry.queues_ready(clock bigint, numbers int[]) RETURNS int[]
 LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment bigint := wherry.now(clock);
   line wherry.frontier;

@@ -14,7 +14,8 @@ CREATE FUNCTION wherry.extend(
   sequences bigint[],
   ids text[]
 ) RETURNS text LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   receipts wherry.receipts := (places, sequences, ids);
   missing int[] := wherry.lock_existence(queue_numbers);

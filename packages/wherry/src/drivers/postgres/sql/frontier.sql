@@ -42,6 +42,16 @@ BEGIN
 END
 $$;
 
+-- The turn of the first of them; one greater than all when there is none.
+CREATE FUNCTION wherry.next_plain_turn(line wherry.frontier, moment bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  page wherry.page := wherry.next_plain(line, 1, moment);
+BEGIN
+  RETURN coalesce(wherry.turn(page.lanes[1], page.sequences[1]), wherry.last_turn());
+END
+$$;
+
 -- The usual case: there is one lane.
 CREATE FUNCTION wherry.next_of_lane(
   queue_number int, lane_number int, after_sequence bigint, max_rows int, moment bigint,

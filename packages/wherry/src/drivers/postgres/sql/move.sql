@@ -7,7 +7,8 @@
 -- Returns JSON: by item what driver.ts calls a MoveOutcome, and which sources had others held back.
 CREATE FUNCTION wherry.move(clock bigint, items jsonb, targets jsonb) RETURNS text
 LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   locked wherry.locked;
   moment bigint;

@@ -36,7 +36,8 @@ CREATE FUNCTION wherry.publish(
   copies_of int[],
   in_transaction boolean
 ) RETURNS text LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment bigint;
   strands int[];

@@ -9,7 +9,8 @@
 CREATE FUNCTION wherry.publish_each(
   clock bigint, items jsonb, targets jsonb, bodies bytea, is_atomic boolean, in_transaction boolean
 ) RETURNS text LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   locked wherry.locked;
   moment bigint;

@@ -5,7 +5,8 @@
 CREATE FUNCTION wherry.purge(
   queue_number int, max_plain int, OUT purged bigint, OUT is_done boolean
 ) LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   line wherry.frontier;
   plain_count bigint;

@@ -15,7 +15,8 @@ $$;
 CREATE FUNCTION wherry.delete_queue(
   queue_number int, only_if_empty boolean, OUT deleted boolean, OUT messages bigint
 ) LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   total wherry.change;
 BEGIN

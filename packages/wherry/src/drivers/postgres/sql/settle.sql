@@ -51,7 +51,8 @@ CREATE FUNCTION wherry.settle(
   -- Queues where something may have come up that was held back.
   OUT freed text
 ) LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   receipts wherry.receipts := (places, sequences, ids);
   missing int[] := wherry.lock_existence(queue_numbers);
@@ -108,7 +109,8 @@ CREATE FUNCTION wherry.settle_in_transaction(
   sequences bigint[],
   ids text[]
 ) RETURNS text LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   receipts wherry.receipts := (places, sequences, ids);
   missing int[] := wherry.lock_existence(queue_numbers);

@@ -14,6 +14,11 @@ CREATE FUNCTION wherry.turn(lane int, sequence bigint) RETURNS bigint LANGUAGE s
   SELECT ((lane >> 16)::bigint << 48) | sequence
 $$;
 
+-- Greater than all of them.
+CREATE FUNCTION wherry.last_turn() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT 256::bigint << 48
+$$;
+
 -- The strand of those that are no strand's: they have a place, and the frontier does not count.
 CREATE FUNCTION wherry.no_strand() RETURNS int LANGUAGE sql IMMUTABLE AS $$
   SELECT 65535

@@ -171,7 +171,8 @@ $$;
 -- and messages, but none that others have locked.
 CREATE FUNCTION wherry.sweep(clock bigint, max_messages int) RETURNS wherry.swept
 LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment bigint := wherry.now(clock);
   until bigint := moment + 30000;

@@ -15,8 +15,9 @@
 -- is, and only then costs entries in more indexes. What gets one while it lies behind the frontier
 -- moves to the lane of no strand, where the frontier does not count.
 --
--- Functions that the driver calls say how their statements are planned (by index, with one plan for
--- all arguments, and without compiling it, which costs more than it saves); those that they call
+-- Functions that the driver calls say how their statements are planned: by index, row by row, with one
+-- plan for all arguments, not compiled. What is best for a small table, or for one in statistics of
+-- long ago, is ruinous when it has grown, and a session keeps its plans. Functions that they call
 -- go by the same.
 --
 -- Times are milliseconds since 1970.

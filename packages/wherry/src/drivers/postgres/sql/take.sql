@@ -29,7 +29,8 @@ CREATE FUNCTION wherry.take(
   group_rate_max bigint,
   group_rate_per bigint
 ) RETURNS wherry.taken LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment bigint;
   old wherry.frontier;

@@ -53,7 +53,8 @@ CREATE FUNCTION wherry.take_by_ids(
   message_sequences bigint[],
   ids text[]
 ) RETURNS wherry.taken LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment bigint;
   line wherry.frontier;
