@@ -41,7 +41,7 @@ export function createClient(settings: RedisSettings): RedisClient {
   const { address } = settings;
   const own = ownOptions(settings);
   if (address.kind === 'cluster') {
-    return new Cluster([...address.nodes], {
+    const cluster = new Cluster([...address.nodes], {
       lazyConnect: true,
       clusterRetryStrategy: retryDelay,
       // A slot that has moved answers so; asking every few seconds costs a connection each time.
@@ -53,6 +53,8 @@ export function createClient(settings: RedisSettings): RedisClient {
       // A certificate is for a name, not for the address that it has today.
       ...(own.tls !== undefined && { dnsLookup: (host, callback) => callback(null, host) }),
     });
+    cluster.on('+node', heedAsking);
+    return cluster;
   }
   const single: RedisOptions = {
     db: address.db,
@@ -74,6 +76,16 @@ export function createClient(settings: RedisSettings): RedisClient {
   }
   if (address.path !== undefined) return new Redis({ ...single, path: address.path });
   return new Redis({ ...single, ...address.nodes[0] });
+}
+
+/** What becomes of an ASKING is told by the command behind it; the client library hears of neither. */
+function heedAsking(node: Redis): void {
+  const asking = node.asking.bind(node);
+  node.asking = (() => {
+    const asked = asking();
+    asked.catch(() => undefined);
+    return asked;
+  }) as Redis['asking'];
 }
 
 /**

@@ -83,6 +83,7 @@ export class Connection {
     if (this.#closing) throw new ClosedError('The Redis store');
     const deadline = new Deadline(this.#settings.callTimeout);
     let refusal: unknown = null;
+    let lost: unknown = null;
     try {
       for (;;) {
         if (this.client.status !== 'ready') await this.#ready(deadline, refusal);
@@ -90,15 +91,24 @@ export class Connection {
           return await inTime(call(this.client), deadline);
         } catch (error) {
           const { passing, unknown } = failureOf(error);
-          const again = passing || (unknown && options.repeatable);
+          if (unknown) lost = error;
+          const again = passing || this.#isElsewhere(error) || (unknown && options.repeatable);
           if (!again || deadline.isOver || this.#closing) throw storageError(error);
           refusal = error;
         }
         await this.#beforeRetry();
       }
+    } catch (error) {
+      // It may have been carried out when its answer was lost, whatever it is refused for now.
+      throw lost === null ? error : storageError(lost);
     } finally {
       deadline.cancel();
     }
+  }
+
+  /** Whether another node of the cluster is to be asked: the client follows a lone command only. */
+  #isElsewhere(error: unknown): boolean {
+    return this.isCluster && error instanceof Error && /^(MOVED|ASK) /.test(error.message);
   }
 
   async #beforeRetry(): Promise<void> {

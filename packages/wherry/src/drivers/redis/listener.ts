@@ -96,7 +96,7 @@ export class Listener {
     connection.once('end', () => {
       if (this.#connection !== connection) return;
       this.#connection = null;
-      this.#connecting = this.#connect();
+      this.#connecting = this.#connect().catch(() => undefined);
     });
     this.#onGap();
   }

@@ -8,7 +8,7 @@ import { factsOf, isOlder, mastersOf, type ServerFacts } from './server-facts.ts
 const OLDEST_VERSION = '6.2';
 
 /** Of the layout of keys; see the recipe in lua/queue.lua. */
-const FORMAT = 1;
+export const FORMAT = 1;
 
 /** Servers that were warned about in this process, so that ten stores on one warn once. */
 const warned = new Set<string>();

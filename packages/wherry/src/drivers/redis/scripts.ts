@@ -15,6 +15,8 @@ export type ScriptName =
   | 'extend'
   | 'follow'
   | 'get'
+  | 'inspect'
+  | 'inspect-part'
   | 'judge'
   | 'leave'
   | 'move'
@@ -26,6 +28,7 @@ export type ScriptName =
   | 'release'
   | 'reserve'
   | 'reveal'
+  | 'set-numbers'
   | 'settle'
   | 'sweep'
   | 'take'
@@ -69,9 +72,18 @@ interface Script {
   readonly text: string;
   readonly digest: string;
   readonly isRemembered: boolean;
+  /** Replicas are to know of it: all that is remembered, and who holds what. */
+  readonly isReplicated: boolean;
 }
 
 const scripts = new Map<ScriptName, Script>();
+
+/**
+ * In a cluster, a call declares one key more, which no script is to see: neither key is ever there,
+ * and of two such keys a node whose slot is on the move says that one is to try again later. Of one,
+ * it would send us to where the slot goes, with a half of its keys.
+ */
+const UNDECLARE = "if ARGV[3] == '' then KEYS[#KEYS] = nil end\n";
 
 /** @returns the script, read from its file the first time */
 export function script(name: ScriptName): Script {
@@ -79,8 +91,10 @@ export function script(name: ScriptName): Script {
   if (known !== undefined) return known;
   const isRemembered = REMEMBERED.has(name);
   const body = compose(name, new Set());
-  const text = isRemembered ? remembering(body) : body;
-  const made = { text, digest: createHash('sha1').update(text).digest('hex'), isRemembered };
+  const text = `${UNDECLARE}${isRemembered ? remembering(body) : body}`;
+  const digest = createHash('sha1').update(text).digest('hex');
+  const isReplicated = isRemembered || name === 'take' || name === 'sweep';
+  const made = { text, digest, isRemembered, isReplicated };
   scripts.set(name, made);
   return made;
 }

@@ -5,7 +5,7 @@ import { Connection } from './connection.ts';
 import { Listener } from './listener.ts';
 import { RedisNotifier } from './notifier.ts';
 import { examineServers, openFacts } from './opening.ts';
-import type { RedisSettings } from './options.ts';
+import type { RedisClient, RedisSettings } from './options.ts';
 import { runScript, script, type ScriptArgument, type ScriptName } from './scripts.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { RedisStore } from './store.ts';
@@ -68,6 +68,10 @@ export class ServerStore implements RedisStore {
 
   get salt(): number {
     return this.#salt;
+  }
+
+  get client(): RedisClient {
+    return this.#connection.client;
   }
 
   /** What the servers said when the store was opened. */
@@ -155,17 +159,20 @@ export class ServerStore implements RedisStore {
       callId = `${this.connectionId}${this.#calls}`;
     }
     const place = this.isOnePlace ? '1' : '';
+    const keys = this.isOnePlace ? bases : [...bases, `${bases[0]!}x`];
     const words = [clock?.now() ?? '', `${prefix}:`, place, this.#salt, numbers, callId, ...args];
     const waitFor = {
-      replicas: chosen.isRemembered ? waitReplicas : 0,
+      replicas: chosen.isReplicated ? waitReplicas : 0,
       ms: Math.min(callTimeout / 2, WAIT_MAX_MS),
     };
     const { answer, replicas } = await this.#connection.send(
-      (client) => runScript(client, chosen, bases, words, waitFor),
+      (client) => runScript(client, chosen, keys, words, waitFor),
       // What is not remembered only reads, or does no harm when it is done twice.
       { repeatable: true },
     );
-    if (replicas < waitFor.replicas) throw tooFew(waitFor.replicas, replicas);
+    // What was leased all the same is to be known to its holder.
+    const isShort = chosen.isRemembered && replicas < waitFor.replicas;
+    if (isShort) throw tooFew(waitFor.replicas, replicas);
     return answer;
   }
 

@@ -1,5 +1,5 @@
 // The network's time is real time, also where a test moves the messages' clock by hand.
-/* oxlint-disable no-restricted-globals */
+/* oxlint-disable no-restricted-globals, no-restricted-properties */
 
 /** A moment after which nobody waits any more. */
 export class Deadline {
@@ -48,4 +48,14 @@ export function every(ms: number, callback: () => void): () => void {
   const timer = setInterval(callback, ms);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** @returns milliseconds, of which only differences mean something */
+export function monotonic(): number {
+  return performance.now();
+}
+
+/** @returns this machine's wall clock, in milliseconds since 1970: to hold against the server's */
+export function wallTime(): number {
+  return Date.now();
 }

@@ -58,7 +58,7 @@ test('TLS, with a certificate authority of its own', async () => {
   await use({ url: `${secure.url}?ca=${file}` });
   await use({ url: secure.url, connection: { tls: { ca: secure.ca } } });
   await assert.rejects(use({ url: secure.url, callTimeout: 1_000 }), {
-    code: 'STORAGE_UNAVAILABLE',
+    code: 'STORAGE_AUTH',
   });
   await secure.stop();
 });

@@ -36,8 +36,8 @@ local function priorities_of_tails(queue)
   return priorities
 end
 
--- Over what nobody has touched: `priority` and `rest` (of the record) too, and `part[at]`, the entry, with those
--- that follow it. `pass` moves the cursor behind some of them, and steps to the next.
+-- Over what nobody has touched: `priority` and `rest` (of the record) too, and `part[at]`, the entry,
+-- with those that follow it. `pass` moves the cursor behind some of them, and steps to the next.
 -- count: how many will probably be wanted
 local function walk_tails(queue, count)
   local walk = { part = {}, at = 1 }

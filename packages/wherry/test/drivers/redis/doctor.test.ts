@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { examineRedis } from '../../../src/drivers/redis/doctor.ts';
+import { startRedisCluster } from '../../servers/redis-cluster.ts';
+import { startRedis } from '../../servers/redis.ts';
+import { createQueue, newMessage, openDriver, receipts, send, take } from './fixture.ts';
+
+test('a healthy store has no problems, whatever its messages are doing', async () => {
+  const server = await startRedis({ config: { appendfsync: 'always' } });
+  const driver = await openDriver({ url: server.url, prefix: 'app' });
+  const one = await createQueue(driver, 'one');
+  const two = await createQueue(driver, 'two', { partitions: 3 });
+  const plain = Array.from({ length: 2_500 }, (_, i) => ({
+    targets: [one],
+    message: newMessage('x'.repeat(i % 50), { priority: i % 3 }),
+  }));
+  await driver.publish(plain);
+  for (let i = 0; i < 9; i += 1)
+    await send(driver, [two], 'abc', { delay: i * 1_000, groupId: `g${i % 2}` });
+  const held = receipts(one, await take(driver, one, 100));
+  await driver.settle(held.slice(0, 40));
+  await driver.release(
+    held.slice(40, 60).map((receipt) => ({ receipt, delay: 5_000, as: 'retry' })),
+  );
+  const report = await examineRedis({ url: server.url, prefix: 'app' });
+  assert.deepEqual(report.problems, []);
+  assert.deepEqual(report.warnings, []);
+  assert.equal(report.durability, 'power');
+  assert.equal(report.queues, 2);
+  assert.equal(report.messages, 2_460 + 9);
+  assert.deepEqual(
+    report.places.map(({ name }) => name),
+    ['one', 'two', 'two', 'two'],
+  );
+  assert.ok(report.places[0]!.memory > 100_000);
+  const [examined] = report.servers;
+  assert.ok(examined!.latency > 0 && Math.abs(examined!.clockDifference) < 1_000);
+  await assert.rejects(examineRedis({ url: server.url, prefix: 'other' }), {
+    code: 'STORAGE_OPEN',
+  });
+  await driver.close();
+  await server.stop();
+});
+
+test('counters that are wrong are found, and mended', async () => {
+  const server = await startRedis();
+  const driver = await openDriver({ url: server.url, prefix: 'app' });
+  const queue = await createQueue(driver, 'q');
+  for (const priority of [0, 0, 7]) await send(driver, [queue], 'abc', { priority });
+  await take(driver, queue, 1);
+  const key = `app:{q${queue.number}}:q`;
+  await server.cli('HINCRBY', key, 'ready', '5');
+  await server.cli('HINCRBY', key, 'leased', '-1');
+  await server.cli('HINCRBY', key, 'bytes', '100');
+  const found = await examineRedis({ url: server.url, prefix: 'app' });
+  assert.deepEqual(
+    found.problems.map(({ code }) => code),
+    ['counters'],
+  );
+  assert.match(
+    found.problems[0]!.message,
+    /ready is 7, but there are 2; leased is 0.*1; bytes is 109.*9/,
+  );
+  assert.equal(found.repaired, 0);
+  const mended = await examineRedis({ url: server.url, prefix: 'app', repair: true });
+  assert.equal(mended.repaired, 1);
+  assert.deepEqual((await examineRedis({ url: server.url, prefix: 'app' })).problems, []);
+  const { ready, leased, bytes } = await driver.counts(queue);
+  assert.deepEqual({ ready, leased, bytes }, { ready: 2, leased: 1, bytes: 9 });
+  await driver.close();
+  await server.stop();
+});
+
+test('settings that may lose messages are warned of', async () => {
+  const server = await startRedis({
+    config: { appendonly: 'no', maxmemory: '20mb', 'maxmemory-policy': 'allkeys-lru' },
+  });
+  await openDriver({ url: server.url, prefix: 'app' }).then((driver) => driver.close());
+  const report = await examineRedis({ url: `${server.url}?prefix=app&waitReplicas=2` });
+  assert.deepEqual(
+    report.warnings.map(({ code }) => code),
+    ['eviction', 'persistence', 'replicas'],
+  );
+  assert.equal(report.durability, 'none');
+  await server.stop();
+});
+
+test('a queue that is in use is examined all the same, and a cluster', async () => {
+  const cluster = await startRedisCluster({ replicasPerMaster: 0 });
+  const nodes = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
+  const driver = await openDriver({ cluster: nodes, prefix: 'app' });
+  const queue = await createQueue(driver, 'q', { partitions: 3 });
+  let isOver = false;
+  const working = (async () => {
+    for (let i = 0; !isOver; i += 1) {
+      await send(driver, [queue], String(i));
+      await driver.settle(receipts(queue, await take(driver, queue, 1)));
+    }
+  })();
+  const report = await examineRedis({ cluster: nodes, prefix: 'app' });
+  isOver = true;
+  await working;
+  assert.deepEqual(report.problems, []);
+  assert.equal(report.servers.length, 3);
+  assert.deepEqual(
+    report.warnings.map(({ code }) => code),
+    ['appendfsync', 'appendfsync', 'appendfsync'],
+  );
+  await driver.close();
+  await cluster.stop();
+});
