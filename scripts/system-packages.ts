@@ -12,6 +12,8 @@ const packageOf = {
   'mkfs.xfs': 'xfsprogs',
   mount: 'mount',
   openssl: 'openssl',
+  pg_dump: 'postgresql-client-15',
+  pg_restore: 'postgresql-client-15',
   pgbouncer: 'pgbouncer',
   postgres: 'postgresql-15',
   'redis-cli': 'redis-tools',

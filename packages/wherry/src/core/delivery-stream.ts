@@ -81,9 +81,8 @@ function isFresh(
   const now = clock.now();
   if (now < delivery.staleAt && now < delivery.heldUntil) return true;
   delivery.settled = true;
-  const done = reportTo(report);
-  if (now >= delivery.heldUntil) settler.giveBack(delivery, 'unstarted', done);
-  else settler.settleFailure(delivery, { kind: 'expired' }, false, done);
+  // Whether it has expired, the store says (G14).
+  settler.giveBack(delivery, 'unstarted', reportTo(report));
   return false;
 }
 

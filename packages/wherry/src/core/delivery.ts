@@ -39,6 +39,10 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
   settled = false;
   /** @internal It was acknowledged in a transaction of the caller, which decides what becomes of it. */
   inTransaction = false;
+  /** @internal How its holder last asked for it to fail; null: not, or it was acknowledged since. */
+  failure: Failure | null = null;
+  /** @internal A settlement failed, and it may have taken effect all the same. */
+  inDoubt = false;
   /** @internal It was answered. */
   replied = false;
   readonly #settling: Settling;

@@ -247,11 +247,8 @@ export interface QueueCounts {
   readonly bytes: number;
   /** When the longest-waiting ready message was stored; null when none is ready. */
   readonly oldestTimestamp: number | null;
-  /**
-   * Messages that came to the queue since it was made, sent or moved, by all processes: rates are
-   * made of it. Left out where the store does not count them.
-   */
-  readonly arrived?: number;
+  /** Messages that came to the queue since it was made, sent or moved: rates are made of it. */
+  readonly arrived: number;
 }
 
 /** Indexes into the call's array of those whose lease was not the present one. Mostly empty. */

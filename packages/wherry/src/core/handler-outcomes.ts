@@ -32,11 +32,16 @@ export class HandlerOutcomes {
   /** What the handler returns is the reply, unless it has answered or settled the message itself. */
   async answer(delivery: Delivery, result: unknown): Promise<void> {
     const value = await result;
-    if (!delivery.replied && !delivery.settled) await delivery.reply(value);
+    const isOpen = !delivery.settled && delivery.failure === null;
+    if (isOpen && !delivery.replied) await delivery.reply(value);
   }
 
-  /** The handler ended; what it has not settled itself is settled now. */
-  conclude(delivery: Delivery, failure: Failure | null): void {
+  /**
+   * The handler ended; what it has not settled itself is settled now. What it asked to fail when the
+   * store was away is asked for again: that it returned all the same acknowledges nothing.
+   */
+  conclude(delivery: Delivery, thrown: Failure | null): void {
+    const failure = thrown ?? delivery.failure;
     if (delivery.settled) this.#keeper.delete(delivery);
     else if (failure !== null) this.#fail(delivery, failure);
     else if (delivery.inTransaction) {
@@ -55,12 +60,6 @@ export class HandlerOutcomes {
     delivery.abort(failure.error);
     // What a transaction acknowledged is its: until it ends, nobody can say what became of it.
     if (!delivery.settled && !delivery.inTransaction) this.#fail(delivery, failure);
-  }
-
-  /** No handler had it, and none may start past its TTL (G9). */
-  expire(delivery: Delivery): void {
-    delivery.settled = true;
-    this.#settler.settleFailure(delivery, { kind: 'expired' }, false, this.#settled);
   }
 
   /** No handler had it: it goes back without counting. */

@@ -27,6 +27,8 @@ export interface Held extends Receipt {
   readonly stored: LeasedMessage;
   /** A transaction of the caller acknowledged it: when it commits, the lease is rightly gone. */
   readonly inTransaction?: boolean;
+  /** A settlement before this one may have taken effect: the lease may rightly be gone. */
+  readonly inDoubt?: boolean;
 }
 
 /** Told how a settlement went: null, or the error. */
@@ -147,6 +149,7 @@ export class Settler implements Settling {
 
   async acknowledge(delivery: Delivery, options: AcknowledgeOptions): Promise<void> {
     const transaction = this.transactionIn(options);
+    delivery.failure = null;
     if (transaction !== undefined) await this.#acknowledgeWithin(transaction, delivery);
     else await this.#once(delivery, (done) => this.settle(delivery, done));
   }
@@ -168,6 +171,7 @@ export class Settler implements Settling {
   }
 
   fail(delivery: Delivery, failure: Failure): Promise<void> {
+    delivery.failure = failure;
     return this.#once(delivery, (done) => this.settleFailure(delivery, failure, true, done));
   }
 
@@ -219,8 +223,9 @@ export class Settler implements Settling {
       start((_held, error) => {
         if (error === null) resolve();
         else {
-          // After a failed store the lease is as it was: the caller may try again.
+          // After a failure of the store the caller may try again.
           delivery.settled = error instanceof LeaseLostError;
+          delivery.inDoubt = !delivery.settled;
           reject(error);
         }
       });
@@ -365,9 +370,9 @@ export class Settler implements Settling {
 
   /**
    * Told here, counted by the sweeper: each lease that ended by time is counted once.
-   * @param expected the lease may be gone because a transaction of the caller was committed
+   * @param expected the lease may be gone because of what its holder did
    */
-  #lost(held: Held, expected: boolean = held.inTransaction === true): LeaseLostError {
+  #lost(held: Held, expected: boolean = !!(held.inTransaction || held.inDoubt)): LeaseLostError {
     const { events } = this.#parts;
     const { consumerId } = held.stored.lease;
     if (!expected && events.listens('leaseLost')) {

@@ -12,5 +12,11 @@ export function straceCommand(inject: string): readonly string[] {
   return ['strace', ...quiet, '-e', `trace=${trace}`, '-e', `inject=${inject}`];
 }
 
+/** The command that watches the system calls of a process that runs, or fails some of them. */
+export function straceRunning(pid: number, options: readonly string[]): readonly string[] {
+  requireFaultTools();
+  return ['strace', '-f', ...options, '-p', String(pid)];
+}
+
 /** strace counts calls per thread; with one thread that syncs, the count is the process's. */
 export const ONE_SYNCING_THREAD = { UV_THREADPOOL_SIZE: '1' } as const;

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LeaseLostError, MessageNotFoundError, MessageQueueSystem } from '../../src/index.ts';
+import {
+  type Delivery,
+  LeaseLostError,
+  MessageNotFoundError,
+  MessageQueueSystem,
+  StorageError,
+} from '../../src/index.ts';
 import { createMemoryDriver, FaultyDriver, ManualClock } from '../../src/testing/index.ts';
 import { eachStore, until } from './fixture.ts';
 
@@ -170,3 +176,77 @@ test('G3 for await: no message whose lease ended while it waited', async () => {
   );
   await mq.close();
 });
+
+/**
+ * What the handler asked for fails, and it goes on as if nothing had happened.
+ * @param body is called when the handler has returned and the store is well again
+ */
+async function shrugOff(
+  ask: (delivery: Delivery) => Promise<void>,
+  fault: { readonly method: 'release' | 'move' | 'settle'; readonly when: 'before' | 'after' },
+  body: (mq: MessageQueueSystem) => Promise<void>,
+): Promise<void> {
+  const driver = new FaultyDriver(createMemoryDriver({ clock: new ManualClock() }));
+  const mq = await MessageQueueSystem.open({ storage: driver });
+  try {
+    await mq.createQueue({ name: 'q' });
+    await mq.createQueue({ name: 'answers' });
+    driver.plan({ ...fault, call: 1, error: new StorageError('away') });
+    mq.events.on('leaseLost', () => assert.fail('it was not lost'));
+    let returned = false;
+    const consumer = await mq.createConsumer({
+      id: 'c',
+      queueName: 'q',
+      handler: async (delivery) => {
+        await ask(delivery);
+        returned = true;
+        return 'answer';
+      },
+    });
+    await mq.sendMessage('q', { payload: 1, replyTo: 'answers', correlationId: 'x' });
+    await until(() => returned);
+    await consumer.stop();
+    await body(mq);
+  } finally {
+    await mq.close({ deadline: 0 });
+  }
+}
+
+for (const when of ['before', 'after'] as const) {
+  test(`a retry that failed (${when} it took effect) does not become an acknowledgement`, () =>
+    shrugOff(
+      (delivery) => assert.rejects(delivery.retry({ delay: '1m' }), StorageError),
+      { method: 'release', when },
+      async (mq) => {
+        const { messages } = await mq.browse('q', { state: 'scheduled' });
+        assert.deepEqual(
+          messages.map(({ retryCount }) => retryCount),
+          [1],
+        );
+        assert.equal((await mq.getQueueInfo('answers')).messageCount, 0);
+      },
+    ));
+
+  test(`a dead-lettering that failed (${when} it took effect) is done all the same`, () =>
+    shrugOff(
+      (delivery) => assert.rejects(delivery.deadLetter(), StorageError),
+      { method: 'move', when },
+      async (mq) => {
+        assert.equal((await mq.getQueueInfo('q')).messageCount, 0);
+        assert.equal((await mq.getQueueInfo('dead-letter')).messageCount, 1);
+        // That the request died, when that is known; never what the handler returned.
+        const answers = when === 'before' ? 1 : 0;
+        assert.equal((await mq.getQueueInfo('answers')).messageCount, answers);
+      },
+    ));
+}
+
+test('an acknowledgement after a retry that failed is one', () =>
+  shrugOff(
+    async (delivery) => {
+      await assert.rejects(delivery.retry(), StorageError);
+      await delivery.acknowledge();
+    },
+    { method: 'release', when: 'before' },
+    async (mq) => assert.equal((await mq.getQueueInfo('q')).messageCount, 0),
+  ));

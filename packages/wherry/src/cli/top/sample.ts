@@ -12,7 +12,7 @@ export interface QueueRow {
   readonly bytes: number;
   /** Milliseconds. */
   readonly oldestAge: number | null;
-  /** Messages stored per second, by all processes; null also where the store does not count them. */
+  /** Messages stored per second, by all processes. */
   readonly inRate: number | null;
   /** Messages that left per second. */
   readonly outRate: number | null;
@@ -96,11 +96,7 @@ function ratesOf(
   const seconds = before === undefined ? 0 : (now.time - before.time) / 1_000;
   if (before === undefined || seconds <= 0) return { inRate: null, outRate: null, growth: null };
   const growth = (sizeOf(now.counts) - sizeOf(before.counts)) / seconds;
-  const [arrived, arrivedBefore] = [now.counts.arrived, before.counts.arrived];
-  if (arrived === undefined || arrivedBefore === undefined) {
-    return { inRate: null, outRate: null, growth };
-  }
-  const inRate = (arrived - arrivedBefore) / seconds;
+  const inRate = (now.counts.arrived - before.counts.arrived) / seconds;
   return { inRate, outRate: Math.max(0, inRate - growth), growth };
 }
 

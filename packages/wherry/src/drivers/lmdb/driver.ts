@@ -176,6 +176,7 @@ export class LmdbDriver implements contract.Driver {
         leased: leases.size,
         bytes: counters.bytes,
         oldestTimestamp: oldest,
+        arrived: counters.nextSequence - 1,
       };
     });
   }

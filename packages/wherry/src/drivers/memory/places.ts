@@ -46,7 +46,7 @@ export class Places {
     return this.#bytes;
   }
 
-  counts(): QueueCounts {
+  counts(): Omit<QueueCounts, 'arrived'> {
     const oldestTimestamp = this.#byAge.peek()?.timestamp ?? null;
     return { ...this.#counts, bytes: this.#bytes, oldestTimestamp };
   }

@@ -63,11 +63,12 @@ export class MemoryQueue {
 
   nextSequence(): number {
     this.#lastSequence += 1;
+    this.#journal.note(() => (this.#lastSequence -= 1));
     return this.#lastSequence;
   }
 
   counts(): QueueCounts {
-    return this.#places.counts();
+    return { ...this.#places.counts(), arrived: this.#lastSequence };
   }
 
   /** new -> ready or scheduled. A first delay keeps a message out of its group (G11). */

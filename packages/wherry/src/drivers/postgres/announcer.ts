@@ -81,10 +81,11 @@ export class Announcer {
     for (const queueNumber of queueNumbers) this.#entry(queueNumber, what).toldAt = now;
   }
 
+  /** Tells what has not been told yet. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
-    this.#pending.clear();
+    this.#flush(0);
     this.#entries.clear();
   }
 
@@ -112,16 +113,17 @@ export class Announcer {
     for (const { toldAt } of this.#pending) due = Math.min(due, toldAt + this.#pause);
     this.#cancel = after(Math.max(0, due - monotonic()), () => {
       this.#cancel = null;
-      this.#flush();
+      this.#flush(this.#pause);
       this.#schedule();
     });
   }
 
-  #flush(): void {
+  /** @param pause since the others were told the same, in milliseconds */
+  #flush(pause: number): void {
     const now = monotonic();
     const numbers: Record<News, number[]> = { ready: [], room: [] };
     for (const entry of this.#pending) {
-      if (entry.toldAt + this.#pause > now) continue;
+      if (entry.toldAt + pause > now) continue;
       this.#pending.delete(entry);
       entry.isPending = false;
       entry.toldAt = now;

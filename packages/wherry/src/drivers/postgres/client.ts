@@ -31,7 +31,7 @@ export interface PooledClient extends PostgresClient {
 
 /** A `Pool` of pg. */
 export interface PostgresPool {
-  connect(): Promise<PooledClient>;
+  connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void;
   end(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;

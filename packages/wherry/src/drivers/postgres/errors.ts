@@ -72,6 +72,11 @@ const DAMAGED: Kind = {
   text: "PostgreSQL found damaged data. Stop, and restore the database from a backup or with PostgreSQL's own tools.",
 };
 
+const UNTRUSTED: Kind = {
+  code: 'STORAGE_AUTH',
+  text: "The server's certificate is not trusted, or it speaks no TLS. Name the certificate of its authority with sslrootcert=FILE, or correct sslmode.",
+};
+
 const MISSING_DATABASE: Kind = {
   code: 'STORAGE_OPEN',
   text: 'The database does not exist. Create it with `createdb`, or correct the URL.',
@@ -126,6 +131,7 @@ const KINDS: readonly (readonly [string, Kind])[] = [
   ['ETIMEDOUT', UNREACHABLE],
   ['ECONNRESET', LOST],
   ['EPIPE', LOST],
+  ['ERR_TLS', UNTRUSTED],
 ];
 
 /** What `pg` says without a code. */
@@ -133,6 +139,7 @@ const TEXTS: readonly (readonly [RegExp, Kind])[] = [
   [/timeout exceeded when trying to connect/, BUSY],
   [/connection timeout|timeout expired/i, UNREACHABLE],
   [/Connection terminated|connection error|not queryable|Client was closed|CONNECTION_/i, LOST],
+  [/certificate|does not support SSL/i, UNTRUSTED],
   [/client password must be a string|no pg_hba/i, ACCESS],
 ];
 

@@ -141,7 +141,7 @@ class QueueExamination {
       .map((field) => `${stored[field]} ${field}, not ${counted[field]}`)
       .join('; ');
     await this.#mend('counters', `has ${what}`, [
-      'SELECT wherry.count_change($1, ROW($2::bigint, $3::bigint, $4::bigint, $5::bigint)::wherry.change)',
+      'SELECT wherry.count_change($1, ROW($2::bigint, $3::bigint, $4::bigint, $5::bigint, 0)::wherry.change)',
       [this.#number, ...fields.map((field) => stored[field] - counted[field])],
     ]);
   }

@@ -22,73 +22,65 @@ export type FunctionName =
 
 /** Its arguments' types, and what is read of its result. */
 interface SqlFunction {
-  readonly types: readonly string[];
+  readonly types: string;
   readonly columns: string;
 }
 
 const MESSAGES = '(messages).*';
 
 /** What receipts are given as: by lease, then by receipt (sql/leases.sql). */
-const RECEIPTS = ['int[]', 'int[]', 'bigint[]', 'int[]', 'int[]', 'bigint[]', 'text[]'];
+const RECEIPTS = 'int[], int[], bigint[], int[], int[], bigint[], text[]';
 
 const FUNCTIONS: Readonly<Record<FunctionName, SqlFunction>> = {
-  now: { types: ['bigint'], columns: 'now' },
+  now: { types: 'bigint', columns: 'now' },
   publish: {
-    types: [
-      ...['bigint', 'int[]', 'bigint[]', 'bigint[]', 'int[]', 'int[]', 'int[]', 'int[]', 'int[]'],
-      ...['int[]', 'int[]', 'bytea', 'text[]', 'bigint[]', 'bigint[]', 'bigint[]', 'text[]', 'text[]'],
-      ...['bigint[]', 'text[]', 'int[]', 'boolean'],
-    ],
+    types:
+      'bigint, int[], bigint[], bigint[], int[], int[], int[], int[], int[], int[], int[], bytea, ' +
+      'text[], bigint[], bigint[], bigint[], text[], text[], bigint[], text[], int[], boolean',
     columns: 'publish AS result',
   },
   publish_each: {
-    types: ['bigint', 'jsonb', 'jsonb', 'bytea', 'boolean', 'boolean'],
+    types: 'bigint, jsonb, jsonb, bytea, boolean, boolean',
     columns: 'publish_each AS result',
   },
   take: {
-    types: [
-      ...['bigint', 'int', 'int', 'bigint', 'text', 'int', 'bigint', 'int'],
-      ...['bigint', 'bigint', 'bigint', 'bigint'],
-    ],
-    columns: `is_missing, retry_in, until, lease_numbers, ${MESSAGES}`,
+    types: 'bigint, int, int, bigint, text, int, bigint, int, bigint, bigint, bigint, bigint',
+    columns: `is_missing, is_unready, retry_in, until, lease_numbers, ${MESSAGES}`,
   },
   take_by_ids: {
-    types: [
-      ...['bigint', 'int', 'int', 'bigint', 'text', 'int', 'bigint', 'bigint'],
-      ...['bigint[]', 'text[]'],
-    ],
-    columns: `is_missing, retry_in, until, lease_numbers, ${MESSAGES}`,
+    types: 'bigint, int, int, bigint, text, int, bigint, bigint, bigint[], text[]',
+    columns: `is_missing, is_unready, retry_in, until, lease_numbers, ${MESSAGES}`,
   },
-  settle: { types: ['bigint', ...RECEIPTS], columns: 'lost, freed' },
+  settle: { types: `bigint, ${RECEIPTS}`, columns: 'lost, freed' },
   settle_in_transaction: {
-    types: ['bigint', ...RECEIPTS],
+    types: `bigint, ${RECEIPTS}`,
     columns: 'settle_in_transaction AS result',
   },
   release: {
-    types: ['bigint', ...RECEIPTS, 'bigint[]', 'int[]', 'int[]', 'boolean[]', 'text[]'],
+    types: `bigint, ${RECEIPTS}, bigint[], int[], int[], boolean[], text[]`,
     columns: 'release AS lost',
   },
   extend: {
-    types: [...['bigint', 'int[]', 'bigint[]', 'int[]', 'bigint[]', 'int[]', 'bigint[]', 'text[]']],
+    types: 'bigint, int[], bigint[], int[], bigint[], int[], bigint[], text[]',
     columns: 'extend AS lost',
   },
-  move: { types: ['bigint', 'jsonb', 'jsonb'], columns: 'move AS result' },
+  move: { types: 'bigint, jsonb, jsonb', columns: 'move AS result' },
   sweep: {
-    types: ['bigint', 'int'],
+    types: 'bigint, int',
     columns: `lease_numbers, places, causes, until, next_in, woken, names, ${MESSAGES}`,
   },
   browse: {
-    types: ['int', 'text', 'bigint', 'bigint', 'int'],
+    types: 'int, text, bigint, bigint, int',
     columns: `states, leases, queue_name, ${MESSAGES}`,
   },
   get_message: {
-    types: ['int', 'bigint', 'text'],
+    types: 'int, bigint, text',
     columns: `states, leases, queue_name, ${MESSAGES}`,
   },
-  counts: { types: ['int'], columns: '*' },
-  purge: { types: ['int', 'int'], columns: 'purged, is_done' },
-  delete_queue: { types: ['int', 'boolean'], columns: 'deleted, messages' },
-  queues_ready: { types: ['bigint', 'int[]'], columns: 'queues_ready AS ready' },
+  counts: { types: 'int', columns: '*' },
+  purge: { types: 'int, int', columns: 'purged, is_done' },
+  delete_queue: { types: 'int, boolean', columns: 'deleted, messages' },
+  queues_ready: { types: 'bigint, int[]', columns: 'queues_ready AS ready' },
 };
 
 /**
@@ -98,7 +90,7 @@ const FUNCTIONS: Readonly<Record<FunctionName, SqlFunction>> = {
  */
 export function callText(schema: string, name: FunctionName, place: 'own' | 'transaction'): string {
   const { types, columns } = FUNCTIONS[name];
-  const values = types.map((type, index) => {
+  const values = types.split(', ').map((type, index) => {
     const value = `$${index + 1}`;
     if (place === 'own') return `${value}::${type}`;
     return type === 'bytea' ? `decode(${value}::text, 'base64')` : `${value}::text::${type}`;

@@ -3,12 +3,15 @@ import { numbersIn, sqlList } from './arrays.ts';
 import { Announcer, type News } from './announcer.ts';
 import type { Connection } from './connection.ts';
 import { COUNT_LISTENERS, Listener } from './listener.ts';
+import { withLimit } from './limit.ts';
 import { after } from './timers.ts';
 
 type Subscriber = Parameters<Notifier['subscribe']>[0];
 
 /** How often those who cannot listen look instead, also whether anybody else can. */
 const POLL_MS = 1_000;
+/** What others learn by themselves after a while need not hold up a close for long. */
+const LAST_NEWS_LIMIT_MS = 1_000;
 
 export interface NotifierOptions {
   readonly connection: Connection;
@@ -28,13 +31,20 @@ export class PostgresNotifier implements Notifier {
   readonly #followed = new Map<number, number>();
   readonly #announcer: Announcer;
   readonly #listener: Listener;
+  /** Announcements under way. */
+  readonly #announcing = new Set<Promise<void>>();
   #cancelPoll: () => void = () => undefined;
   #isStopped = false;
 
   constructor({ connection, topologyChanged }: NotifierOptions) {
     this.#connection = connection;
     this.#topologyChanged = topologyChanged;
-    this.#announcer = new Announcer((payloads) => void this.#announce(payloads));
+    this.#announcer = new Announcer((payloads) => {
+      const announcing = this.#announce(payloads).finally(() => {
+        this.#announcing.delete(announcing);
+      });
+      this.#announcing.add(announcing);
+    });
     this.#listener = new Listener(connection, {
       heard: (payload, isOurs) => this.#hear(payload, isOurs),
       connected: () => this.#lookForAll(),
@@ -58,10 +68,12 @@ export class PostgresNotifier implements Notifier {
     await this.#poll();
   }
 
+  /** Others are told first what happened here last, if the server is there. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelPoll();
     this.#announcer.stop();
+    await withLimit(Promise.all(this.#announcing), LAST_NEWS_LIMIT_MS).catch(() => undefined);
     await this.#listener.stop();
   }
 

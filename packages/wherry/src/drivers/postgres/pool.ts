@@ -46,7 +46,7 @@ export class Pool {
     this.#pool = await this.#makePool();
     let client: PooledClient;
     try {
-      client = this.#watched(await this.#pool.connect());
+      client = await this.#borrow(this.#pool);
     } catch (error) {
       if (refusesParameter(error)) {
         await this.#endPool();
@@ -73,7 +73,7 @@ export class Pool {
     try {
       for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_MAX_MS)) {
         try {
-          return this.#watched(await this.#pool!.connect());
+          return await this.#borrow(this.#pool!);
         } catch (error) {
           if (isOver || this.#isClosing || !mayPass(error)) throw connectError(error);
         }
@@ -95,7 +95,7 @@ export class Pool {
     const { source } = this.#settings;
     try {
       if ('pool' in source) {
-        const client = this.#watched(await source.pool.connect());
+        const client = await this.#borrow(source.pool);
         return { client, close: async () => client.release(true) };
       }
       const { Client } = await importPg();
@@ -115,6 +115,16 @@ export class Pool {
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.#endPool();
+  }
+
+  /** It may break before a promise of it is heard of, so it is watched from the first moment on. */
+  #borrow(pool: PostgresPool): Promise<PooledClient> {
+    return new Promise((resolve, reject) => {
+      pool.connect((error, client) => {
+        if (client === undefined) reject(error!);
+        else resolve(this.#watched(client));
+      });
+    });
   }
 
   #watched<T extends PostgresClient>(client: T): T {

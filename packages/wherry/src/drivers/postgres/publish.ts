@@ -94,7 +94,10 @@ async function publishAtOnce(
 }
 
 /** @returns the arguments of `wherry.publish` between the first and the last */
-function columnsOf(copies: readonly Copy[], queues: readonly QueueRef[]): (string | Buffer | null)[] {
+function columnsOf(
+  copies: readonly Copy[],
+  queues: readonly QueueRef[],
+): (string | Buffer | null)[] {
   const indexes = new Map(queues.map(({ number }, index) => [number, index + 1]));
   const firstCopies = new Map<number, number>();
   const bodies = new BodyWriter();

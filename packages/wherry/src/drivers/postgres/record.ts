@@ -52,10 +52,7 @@ type Extra = readonly [
   parked: NewDeath | null,
 ];
 
-const NOTHING_EXTRA: Extra = [
-  ...[null, null, null, null, null],
-  ...[null, null, null, null, null, null],
-] as unknown as Extra;
+const NOTHING_EXTRA = Array.from({ length: 11 }, () => null) as unknown as Extra;
 
 const NO_DEATHS: readonly Death[] = Object.freeze([]);
 

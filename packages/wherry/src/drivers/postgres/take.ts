@@ -1,4 +1,4 @@
-import type { LeasedMessage, TakeRequest, TakeResult } from '../../core/driver.ts';
+import type { TakeRequest, TakeResult } from '../../core/driver.ts';
 import { QueueNotFoundError } from '../../core/errors.ts';
 import { parseMessageId } from '../../core/message-id.ts';
 import { numbersIn, sqlList } from './arrays.ts';
@@ -9,6 +9,7 @@ import { type EnvelopesRow, unpack } from './record.ts';
 
 interface TakenRow extends EnvelopesRow {
   readonly is_missing: boolean | null;
+  readonly is_unready: boolean | null;
   readonly retry_in: number | null;
   readonly until: number;
   readonly lease_numbers: string;
@@ -18,9 +19,12 @@ interface TakenRow extends EnvelopesRow {
 export async function take(context: DataContext, request: TakeRequest): Promise<TakeResult> {
   const { database } = context;
   const { queue, consumerId } = request;
-  const [row] = await (request.ids === undefined
-    ? takeInOrder(context, request)
-    : takeByIds(context, request, request.ids));
+  let row: TakenRow | undefined;
+  do {
+    [row] = await (request.ids === undefined
+      ? takeInOrder(context, request)
+      : takeByIds(context, request, request.ids));
+  } while (row!.is_unready === true);
   const { is_missing, retry_in, until, lease_numbers } = row!;
   if (is_missing === true) throw new QueueNotFoundError(queue.name);
   if (row!.sequences === null) return { messages: [], retryIn: retry_in };
@@ -31,7 +35,7 @@ export async function take(context: DataContext, request: TakeRequest): Promise<
     lease: { consumerId, token: tokenAt(leases, index), until },
     isDelivered: true,
   }));
-  return { messages: messages as LeasedMessage[], retryIn: retry_in };
+  return { messages, retryIn: retry_in };
 }
 
 function takeInOrder(

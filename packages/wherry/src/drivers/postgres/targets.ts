@@ -4,12 +4,13 @@ import { finite } from './numbers.ts';
 /** @returns JSON of these queues and those to which they drop, for the type `wherry.target` */
 export function targetsJson(queues: Iterable<QueueRef>): string {
   const targets: Record<number, object> = {};
-  const add = (queue: QueueRef): void => {
-    if (queue.number in targets) return;
-    targets[queue.number] = targetOf(queue);
-    if (queue.evictTo !== null) add(queue.evictTo);
+  const add = (queue: QueueRef | null): void => {
+    if (queue !== null) targets[queue.number] ??= targetOf(queue);
   };
-  for (const queue of queues) add(queue);
+  // What a caller says of a queue itself goes before what it is known as where others drop.
+  const all = [...queues];
+  for (const queue of all) add(queue);
+  for (const queue of all) add(queue.evictTo);
   return JSON.stringify(targets);
 }
 

@@ -41,7 +41,7 @@ export function createClient(settings: RedisSettings): RedisClient {
   const { address } = settings;
   const own = ownOptions(settings);
   if (address.kind === 'cluster') {
-    const cluster = new Cluster([...address.nodes], {
+    return new Cluster([...address.nodes], {
       lazyConnect: true,
       clusterRetryStrategy: retryDelay,
       // A slot that has moved answers so; asking every few seconds costs a connection each time.
@@ -53,8 +53,6 @@ export function createClient(settings: RedisSettings): RedisClient {
       // A certificate is for a name, not for the address that it has today.
       ...(own.tls !== undefined && { dnsLookup: (host, callback) => callback(null, host) }),
     });
-    cluster.on('+node', heedAsking);
-    return cluster;
   }
   const single: RedisOptions = {
     db: address.db,
@@ -78,14 +76,21 @@ export function createClient(settings: RedisSettings): RedisClient {
   return new Redis({ ...single, ...address.nodes[0] });
 }
 
-/** What becomes of an ASKING is told by the command behind it; the client library hears of neither. */
-function heedAsking(node: Redis): void {
+const heeded = new WeakSet<Redis>();
+
+/**
+ * What becomes of an ASKING is told by the command behind it. The client library hears of neither: a
+ * node that dies meanwhile would end the process.
+ */
+export function heedAsking(node: Redis): void {
+  if (heeded.has(node)) return;
+  heeded.add(node);
   const asking = node.asking.bind(node);
-  node.asking = (() => {
+  node.asking = () => {
     const asked = asking();
     asked.catch(() => undefined);
     return asked;
-  }) as Redis['asking'];
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ClosedError, StorageError } from '../../core/errors.ts';
-import { createClient, endClient } from './client.ts';
+import { createClient, endClient, heedAsking } from './client.ts';
 import { failureOf, storageError } from './errors.ts';
 import { isCluster, type RedisClient, type RedisSettings } from './options.ts';
 import { Deadline, pause } from './timers.ts';
@@ -45,7 +45,11 @@ export class Connection {
     this.client.on('ready', this.#wake);
     this.client.on('end', this.#wake);
     this.client.on('error', this.#note);
-    if (isCluster(this.client)) this.client.on('node error', this.#note);
+    if (isCluster(this.client)) {
+      this.client.on('node error', this.#note);
+      this.client.on('+node', heedAsking);
+      for (const node of this.client.nodes('all')) heedAsking(node);
+    }
     const deadline = new Deadline(this.#settings.callTimeout);
     try {
       await this.#ready(deadline);
@@ -64,6 +68,7 @@ export class Connection {
     this.client.off('end', this.#wake);
     this.client.off('error', this.#note);
     this.client.off('node error', this.#note);
+    this.client.off('+node', heedAsking);
   }
 
   /**
@@ -97,6 +102,8 @@ export class Connection {
           refusal = error;
         }
         await this.#beforeRetry();
+        // Sent now, it would be given up at once, and might take effect.
+        if (deadline.isOver) throw storageError(refusal);
       }
     } catch (error) {
       // It may have been carried out when its answer was lost, whatever it is refused for now.
@@ -108,7 +115,7 @@ export class Connection {
 
   /** Whether another node of the cluster is to be asked: the client follows a lone command only. */
   #isElsewhere(error: unknown): boolean {
-    return this.isCluster && error instanceof Error && /^(MOVED|ASK) /.test(error.message);
+    return this.isCluster && error instanceof Error && /(^|\s)(MOVED|ASK) \d/.test(error.message);
   }
 
   async #beforeRetry(): Promise<void> {

@@ -6,12 +6,13 @@ import type { RedisStore } from './store.ts';
 export async function counts(store: RedisStore, queue: QueueRef): Promise<QueueCounts> {
   const reply = await store.run('counts', [queue.number], []);
   if (reply instanceof Buffer) throw new QueueNotFoundError(queue.name);
-  const [ready, scheduled, leased, bytes, oldest] = reply as readonly number[];
+  const [ready, scheduled, leased, bytes, oldest, arrived] = reply as readonly number[];
   return {
     ready: ready!,
     scheduled: scheduled!,
     leased: leased!,
     bytes: bytes!,
     oldestTimestamp: oldest === -1 ? null : oldest!,
+    arrived: arrived!,
   };
 }

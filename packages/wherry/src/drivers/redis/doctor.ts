@@ -5,6 +5,7 @@ import { FORMAT } from './opening.ts';
 import { readOptions, type RedisDriverOptions, type RedisSettings } from './options.ts';
 import { durabilityOf } from './server-facts.ts';
 import { ServerStore } from './server-store.ts';
+import { findStrays } from './strays.ts';
 import { type ExaminedServer, lookAround, warningsOf } from './surroundings.ts';
 
 export interface RedisDoctorOptions extends RedisDriverOptions {
@@ -55,7 +56,11 @@ export async function examineRedis({
     }
     const servers = await lookAround(store.client);
     const examined = await examineQueues(store, places, { repair, onProgress });
-    const { messages, problems, repaired } = examined;
+    const strays = await findStrays(store.client, settings.prefix, async () => {
+      await store.topology.reload();
+      return store.topology.places();
+    });
+    const { messages, repaired } = examined;
     return {
       prefix: settings.prefix,
       format: FORMAT,
@@ -64,7 +69,7 @@ export async function examineRedis({
       queues: entries.filter(({ kind }) => kind === 'queue').length,
       messages,
       places: examined.queues,
-      problems,
+      problems: [...examined.problems, ...strays],
       repaired,
       warnings: await warningsOf(store.client, servers, settings.waitReplicas),
     };

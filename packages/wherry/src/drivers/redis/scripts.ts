@@ -48,11 +48,13 @@ const REMEMBERED: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'delete-queue',
   'depart',
   'extend',
+  'judge',
   'leave',
   'move',
   'partition',
   'publish',
   'purge',
+  'put-out',
   'release',
   'reserve',
   'reveal',
@@ -60,6 +62,9 @@ const REMEMBERED: ReadonlySet<ScriptName> = new Set<ScriptName>([
   'topology-put',
   'topology-remove',
 ]);
+
+/** Of the others, those that replicas are to have as well. */
+const REPLICATED: ReadonlySet<ScriptName> = new Set<ScriptName>(['due-note', 'sweep', 'take']);
 
 /** Where every script finds the id of its call; '' for none. */
 const CALL_ID_ARGUMENT = 6;
@@ -72,7 +77,7 @@ interface Script {
   readonly text: string;
   readonly digest: string;
   readonly isRemembered: boolean;
-  /** Replicas are to know of it: all that is remembered, and who holds what. */
+  /** Replicas are to know of it: all that is remembered, who holds what, and what is due when. */
   readonly isReplicated: boolean;
 }
 
@@ -93,7 +98,7 @@ export function script(name: ScriptName): Script {
   const body = compose(name, new Set());
   const text = `${UNDECLARE}${isRemembered ? remembering(body) : body}`;
   const digest = createHash('sha1').update(text).digest('hex');
-  const isReplicated = isRemembered || name === 'take' || name === 'sweep';
+  const isReplicated = isRemembered || REPLICATED.has(name);
   const made = { text, digest, isRemembered, isReplicated };
   scripts.set(name, made);
   return made;

@@ -163,7 +163,8 @@ export class ServerStore implements RedisStore {
     const words = [clock?.now() ?? '', `${prefix}:`, place, this.#salt, numbers, callId, ...args];
     const waitFor = {
       replicas: chosen.isReplicated ? waitReplicas : 0,
-      ms: Math.min(callTimeout / 2, WAIT_MAX_MS),
+      // Twice, where the server does not know the script yet.
+      ms: Math.floor(Math.min(callTimeout / 3, WAIT_MAX_MS)),
     };
     const { answer, replicas } = await this.#connection.send(
       (client) => runScript(client, chosen, keys, words, waitFor),

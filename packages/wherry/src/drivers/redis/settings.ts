@@ -80,12 +80,21 @@ export class CallQueues {
 
   /** The settings by place. Queues that get what is dropped have the last places. */
   settings(): Settings[] {
-    for (const { evictTo } of this.refs) if (evictTo !== null) this.place(evictTo);
-    return this.refs.map((ref) => settingsOf(ref, this.#evictToOf(ref)));
+    for (const ref of this.refs) {
+      const evictTo = evictToOf(ref);
+      if (evictTo !== null) this.place(evictTo);
+    }
+    return this.refs.map((ref) => settingsOf(ref, this.#placedEvictTo(ref)));
   }
 
-  #evictToOf({ evictTo }: QueueRef): Settings['evictTo'] {
+  #placedEvictTo(ref: QueueRef): Settings['evictTo'] {
+    const evictTo = evictToOf(ref);
     if (evictTo === null) return undefined;
     return { place: this.#places.get(evictTo.number)!, ref: settingsOf(evictTo) };
   }
+}
+
+/** A queue that refuses what is too much has nothing to do with its dead-letter queue when it is sent to. */
+function evictToOf({ overflow, evictTo }: QueueRef): QueueRef | null {
+  return overflow === 'drop-oldest' ? evictTo : null;
 }

@@ -57,6 +57,14 @@ export const boundTests: AspectTests = {
     assert.deepEqual(await t.takeTexts(queue), ['scheduled', 'ready', 'new']);
   },
 
+  'G8 drop-oldest drops an older one before one of higher priority': async (t) => {
+    const queue = await t.createQueue('drop-older', { maxSize: 2, overflow: 'drop-oldest' });
+    await t.send(queue, 'older');
+    await t.send(queue, 'higher', { priority: 9 });
+    await t.send(queue, 'new');
+    assert.deepEqual(await t.takeTexts(queue), ['higher', 'new']);
+  },
+
   'G8 drop-oldest never drops a leased one': async (t) => {
     const queue = await t.createQueue('drop-leased', { maxSize: 2, overflow: 'drop-oldest' });
     await t.sendAll(queue, ['a', 'b']);
@@ -116,6 +124,16 @@ export const boundTests: AspectTests = {
     const outcome = await t.publish([queue], newMessage('huge', { bytes: 101 }));
     assert.deepEqual(outcome, { status: 'full', queue: 'too-big', limit: 'maxBytes' });
     assert.deepEqual(await t.takeTexts(queue), ['a', 'b']);
+  },
+
+  'G8 a queue that refuses drops nothing to its dead letters': async (t) => {
+    const dead = await t.createQueue('unconcerned');
+    const queue = await t.createQueue('refusing', { maxSize: 1, evictTo: dead });
+    await t.send(queue, 'kept');
+    const outcome = await t.publish([queue], newMessage('new'));
+    assert.deepEqual(outcome, { status: 'full', queue: 'refusing', limit: 'maxSize' });
+    assert.deepEqual(await t.takeTexts(queue), ['kept']);
+    assert.deepEqual(await t.takeTexts(dead), []);
   },
 
   'G8 what is dropped goes to the dead letters, where there are some': async (t) => {

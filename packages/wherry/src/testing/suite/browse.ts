@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MessageState } from '../../core/message.ts';
 import type { AspectTests } from './aspect.ts';
-import { textsOf } from './fixture.ts';
+import { newMessage, receiptOf, textsOf } from './fixture.ts';
 
 export const browseTests: AspectTests = {
   'ready messages are shown in the order of taking': async (t) => {
@@ -64,6 +64,28 @@ export const browseTests: AspectTests = {
     const next = await t.driver.browse({ queue, state: 'ready', cursor, limit: 9 });
     assert.deepEqual(textsOf(next.messages), ['d', 'e']);
     assert.equal(next.cursor, null);
+  },
+
+  'G10 what ever came to a queue is counted, however it went': async (t) => {
+    const queue = await t.createQueue('arrivals', { maxSize: 3 });
+    const other = await t.createQueue('other');
+    const arrived = async (of = queue) => (await t.driver.counts(of)).arrived;
+    assert.equal(await arrived(), 0);
+    await t.send(queue, 'a', { deduplicationId: 'd', deduplicationWindow: 1_000 });
+    const again = newMessage('again', { deduplicationId: 'd', deduplicationWindow: 1_000 });
+    assert.equal((await t.publish([queue], again)).status, 'duplicate');
+    await t.send(queue, 'b', { delay: 10 });
+    await t.send(queue, 'c', { groupId: 'g' });
+    assert.equal((await t.publish([queue], newMessage('d'))).status, 'full');
+    assert.equal(await arrived(), 3, 'neither what was sent twice nor what found no room');
+    const a = await t.takeOne(queue);
+    await t.release(queue, a);
+    assert.equal(await arrived(), 3, 'what comes back has come before');
+    const receipt = receiptOf(queue, await t.takeOne(queue));
+    await t.driver.move([{ receipt, targets: [other] }]);
+    assert.deepEqual([await arrived(), await arrived(other)], [3, 1]);
+    await t.driver.purge(queue);
+    assert.equal(await arrived(), 3, 'what is gone did come');
   },
 
   'G10 the oldest ready message gives its age': async (t) => {

@@ -22,6 +22,16 @@ export const groupTests: AspectTests = {
     assert.deepEqual(await t.takeTexts(queue), ['g3']);
   },
 
+  'G11 what comes while one of its group is held waits behind it': async (t) => {
+    const queue = await t.createQueue('comes-later');
+    await t.send(queue, 'held', { groupId: 'g' });
+    const held = await t.takeOne(queue);
+    await t.send(queue, 'later', { groupId: 'g' });
+    assert.deepEqual(await t.take(queue), []);
+    await t.settle(queue, held);
+    assert.deepEqual(await t.takeTexts(queue), ['later']);
+  },
+
   'G11 priority is ignored within a group': async (t) => {
     const queue = await t.createQueue('group-priority');
     await t.send(queue, 'first', { groupId: 'g' });

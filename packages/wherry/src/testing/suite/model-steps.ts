@@ -1,6 +1,6 @@
 import type * as FastCheck from 'fast-check';
 import { PICK_MAX } from './lease-pool.ts';
-import { DELETABLE_QUEUES, QUEUE_COUNT, QUEUE_DROPPING, type Twins } from './twins.ts';
+import { DELETABLE_QUEUES, QUEUE_COUNT, QUEUE_DEAD, QUEUE_DROPPING, type Twins } from './twins.ts';
 
 type Act = (twins: Twins) => Promise<void> | void;
 
@@ -40,7 +40,7 @@ type Queues = FastCheck.Arbitrary<number>;
 /** All that can be done, to queues of all kinds. */
 export function stepsOf(fc: typeof FastCheck, gaps: ReadonlySet<string>): Steps[] {
   const queue = anyQueue(fc);
-  const { settle, release, move, extend } = leaseSteps(fc, queue);
+  const { settle, release, move, extend } = leaseSteps(fc, gaps, queue);
   const { purge, remake } = queueSteps(fc);
   return [
     ...many(4, publishStep(fc, gaps), takeStep(fc, queue, 5)),
@@ -54,7 +54,7 @@ export function stepsOf(fc: typeof FastCheck, gaps: ReadonlySet<string>): Steps[
 /** What groups and limits in flight have to do with each other, close together in one queue. */
 export function limitSteps(fc: typeof FastCheck, gaps: ReadonlySet<string>): Steps[] {
   const queue = fc.constant(0);
-  const { settle, release } = leaseSteps(fc, queue);
+  const { settle, release } = leaseSteps(fc, gaps, queue);
   return [
     ...many(4, groupedStep(fc), takeStep(fc, queue, 2)),
     ...many(3, settle, limitsStep(fc, queue)),
@@ -116,7 +116,7 @@ function publishStep(fc: typeof FastCheck, gaps: ReadonlySet<string>): Steps {
   const message = fc.oneof({ weight: 3, arbitrary: plain }, last);
   const queues = fc.oneof(
     { weight: 4, arbitrary: queue.map((one) => [one]) },
-    fc.uniqueArray(queue, { minLength: 2, maxLength: 3 }),
+    copiesTo(gaps, fc.uniqueArray(queue, { minLength: 2, maxLength: 3 })),
   );
   const items = fc.array(fc.record({ queues, message }), { minLength: 1, maxLength: 4 });
   const atomic = gaps.has('atomicBatch') ? fc.constant(false) : fc.boolean();
@@ -125,6 +125,20 @@ function publishStep(fc: typeof FastCheck, gaps: ReadonlySet<string>): Steps {
     const values = { items: all, atomic: wanted && !(drops && gaps.has('atomicDrops')) };
     return new Step('publish', values, (t) => t.publish(values.items, values.atomic));
   });
+}
+
+/**
+ * Where a copy comes only when there is room for all, what is dropped for it has moved before: no copy
+ * goes where that goes, for a group would have the two the other way round.
+ */
+function copiesTo(
+  gaps: ReadonlySet<string>,
+  queues: FastCheck.Arbitrary<number[]>,
+): FastCheck.Arbitrary<number[]> {
+  if (!gaps.has('atomicDrops')) return queues;
+  return queues.map((some) =>
+    some.includes(QUEUE_DROPPING) ? some.filter((one) => one !== QUEUE_DEAD) : some,
+  );
 }
 
 function mostlyFirst<T>(
@@ -197,6 +211,7 @@ function takeByIdsStep(fc: typeof FastCheck, queue: Queues): Steps {
 /** What is done with leases, among them some that have ended. */
 function leaseSteps(
   fc: typeof FastCheck,
+  gaps: ReadonlySet<string>,
   queue: Queues,
 ): Record<'settle' | 'release' | 'move' | 'extend', Steps> {
   const picks = fc.array(fc.nat({ max: PICK_MAX }), { minLength: 1, maxLength: 3 });
@@ -212,7 +227,7 @@ function leaseSteps(
     { queue: 'queue 0', reason: 'rejected', error: 'failed' } as const,
     { queue: 'queue 1', reason: 'expired' } as const,
   );
-  const queues = fc.uniqueArray(queue, { minLength: 0, maxLength: 2 });
+  const queues = copiesTo(gaps, fc.uniqueArray(queue, { minLength: 0, maxLength: 2 }));
   const ms = fc.constantFrom(1, 200, 2_000);
   return {
     settle: fc.record({ picks }).map((v) => new Step('settle', v, (t) => t.settle(v.picks))),

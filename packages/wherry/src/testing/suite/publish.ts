@@ -240,6 +240,23 @@ export const publishTests: AspectTests = {
     }
   },
 
+  'G11 a call keeps a group in order, whichever other queues its messages go to': async (t) => {
+    const one = await t.createQueue('one');
+    const two = await t.createQueue('two');
+    const three = await t.createQueue('three');
+    const message = (text: string) => newMessage(text, { groupId: 'g' });
+    await t.driver.publish([
+      { targets: [one, three], message: message('first') },
+      { targets: [three], message: message('second') },
+      { targets: [two, three], message: message('third') },
+    ]);
+    for (const text of ['first', 'second', 'third']) {
+      const next = await t.takeOne(three);
+      assert.equal(next.body, text);
+      await t.settle(three, next);
+    }
+  },
+
   'a fan-out reaches all of its queues or none': {
     needs: 'atomicFanOut',
     body: async (t) => {

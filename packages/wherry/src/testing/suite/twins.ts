@@ -39,9 +39,10 @@ const LIMITS: readonly Partial<QueueRef>[] = [
   { maxSize: 6, messageTtl: 400, deduplicationWindow: 300, maxInFlight: 3, groupMaxInFlight: 2 },
   { maxSize: 5, maxBytes: 40, overflow: 'drop-oldest', rateLimit: { max: 3, per: 300 } },
 ];
-const QUEUE_DEAD: number = LIMITS.length;
 /** The one that drops its oldest. */
 export const QUEUE_DROPPING: number = LIMITS.findIndex(({ overflow }) => overflow !== undefined);
+/** The one that gets what is dropped. */
+export const QUEUE_DEAD: number = LIMITS.length;
 export const QUEUE_COUNT: number = LIMITS.length + 1;
 /** The dead letters stay: another queue names them. */
 export const DELETABLE_QUEUES: number = 2;
@@ -68,8 +69,8 @@ export class Twins {
     await twins.#model.open();
     const dead = await twins.#createQueue('queue 3', DEAD, null);
     for (const [index, limits] of LIMITS.entries()) {
-      const evictTo = limits.overflow === 'drop-oldest' ? dead : null;
-      twins.#queues.push(await twins.#createQueue(`queue ${index}`, limits, evictTo));
+      // Those that refuse have a dead-letter queue too, and must leave it alone.
+      twins.#queues.push(await twins.#createQueue(`queue ${index}`, limits, dead));
     }
     twins.#queues[QUEUE_DEAD] = dead;
     return twins;
@@ -247,9 +248,9 @@ export class Twins {
   /** Everything that can be seen is the same on both sides. */
   async compare(): Promise<void> {
     for (const pair of this.#queues) {
-      const { oldestTimestamp, ...expected } = await this.#model.counts(pair.model);
+      const expected = await this.#model.counts(pair.model);
       const actual = await this.#real.counts(pair.real);
-      assert.deepEqual(actual, { ...expected, oldestTimestamp }, `counts of ${pair.model.name}`);
+      assert.deepEqual(actual, expected, `counts of ${pair.model.name}`);
       for (const state of STATES) {
         const page = { queue: pair.model, state, limit: 1_000 };
         const models = (await this.#model.browse(page)).messages;

@@ -127,6 +127,8 @@ function lasting(driver: Driver, ending: Receipt[], open: () => Promise<void>): 
 export interface Verdict {
   readonly passed: readonly string[];
   readonly failed: readonly string[];
+  /** By failed test. */
+  readonly errors: readonly unknown[];
 }
 
 export interface SuiteRun {
@@ -147,15 +149,17 @@ export async function runSuite({ only, ...options }: SuiteRun): Promise<Verdict>
   });
   const passed: string[] = [];
   const failed: string[] = [];
+  const errors: unknown[] = [];
   for (const { title, body } of tests.filter((one) => only(one.title))) {
     try {
       await body();
       passed.push(title);
-    } catch {
+    } catch (error) {
       failed.push(title);
+      errors.push(error);
     }
   }
-  return { passed, failed };
+  return { passed, failed, errors };
 }
 
 /** Everything in one state; enough for the few messages of a test. */

@@ -50,6 +50,23 @@ describe('a connection', () => {
     silent.close();
   });
 
+  test('may be ended as soon as it is there', async () => {
+    const message = (type: string, body: string): string =>
+      `${type}\0\0\0${String.fromCharCode(4 + body.length)}${body}`;
+    const welcome = message('R', '\0\0\0\0') + message('Z', 'I');
+    const farewell = message('E', 'SFATAL\0C57P01\0Mgo away\0\0');
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      // In one piece: there is no moment in between.
+      socket.once('data', () => socket.end(welcome + farewell));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const opening = connect({ url: `postgres://postgres@127.0.0.1:${port}/x`, callTimeout: 200 });
+    await rejection(opening, 'STORAGE_UNAVAILABLE');
+    server.close();
+  });
+
   test('says what is wrong with a statement', async () => {
     const connection = await connect({ url });
     const failures: [string, string, boolean][] = [

@@ -6,6 +6,7 @@ import { StorageError } from '../../../src/core/errors.ts';
 import { createPostgresDriver } from '../../../src/drivers/postgres/index.ts';
 import type { PostgresDriverOptions } from '../../../src/drivers/postgres/options.ts';
 import { MessageQueueSystem } from '../../../src/message-queue-system.ts';
+import { ManualClock } from '../../../src/testing/index.ts';
 import { startPostgres } from '../../servers/postgres.ts';
 import { poll } from '../../servers/server-process.ts';
 import { rejection } from './fixture.ts';
@@ -122,6 +123,27 @@ describe('the store', () => {
       );
     });
   }
+
+  test('hands out the first of all, however many have come up since the last take', async () => {
+    const clock = new ManualClock();
+    await using mq = await open({ url: await postgres.createDatabase(), clock });
+    await mq.createQueue({ name: 'q' });
+    // More than one call admits, and promotes.
+    const crowd = Array.from({ length: 2_500 }, (_, n) => n);
+    await mq.sendBatch<unknown>('q', [
+      ...crowd.map((n) => ({ payload: n, groupId: `group ${n}` })),
+      { payload: 'arrived', groupId: 'urgent', priority: 9 },
+      ...crowd.map((n) => ({ payload: n, delay: 10 })),
+      { payload: 'due', priority: 8, delay: 20 },
+    ]);
+    clock.advance(20);
+    const first = await mq.receiveMessage('q', 'c', { max: 3 });
+    assert.deepEqual(
+      first.map(({ payload }) => payload),
+      ['arrived', 'due', 0],
+    );
+    assert.equal((await mq.getQueueInfo('q')).messageCount, 5_002);
+  });
 
   for (const [fault, cause] of Object.entries({
     'its sessions are ended': async (): Promise<unknown> =>

@@ -103,6 +103,32 @@ describe('the notifier', () => {
     await one.hears('ready 8');
   });
 
+  test('tells before it stops what it has not told yet', async () => {
+    const url = await postgres.createDatabase();
+    const one = await Process.start(url);
+    for (const listen of [true, false]) {
+      const other = await Process.start(url, listen);
+      other.notifier.happened(10, 'ready');
+      await other.close();
+      await one.hears('ready 10');
+    }
+  });
+
+  test('stops soon when its server is away, whatever is still to be told', async () => {
+    const server = await startPostgres();
+    try {
+      const url = await server.createDatabase();
+      const [one] = [await Process.start(url), await Process.start(url)];
+      await server.kill();
+      one.notifier.happened(11, 'ready');
+      const begun = performance.now();
+      await one.close();
+      assert.ok(performance.now() - begun < 3_000);
+    } finally {
+      await server.stop();
+    }
+  });
+
   test('tells one that has just begun to listen what it may have missed', async () => {
     const url = await postgres.createDatabase();
     const one = await Process.start(url);

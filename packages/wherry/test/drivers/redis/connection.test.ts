@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Redis } from 'ioredis';
+import { setImmediate } from 'node:timers/promises';
+import { Cluster, Redis } from 'ioredis';
 import { readOptions, type RedisDriverOptions } from '../../../src/drivers/redis/options.ts';
 import { ServerStore } from '../../../src/drivers/redis/server-store.ts';
 import { type RedisServer, startRedis } from '../../servers/redis.ts';
+import { startRedisCluster } from '../../servers/redis-cluster.ts';
 import { startSentinels } from '../../servers/sentinel.ts';
 import { writeFileSync } from 'node:fs';
 
@@ -77,4 +79,23 @@ test("the caller's client, which stays open", async () => {
   assert.equal(await client.ping(), 'PONG');
   assert.equal(client.listenerCount('error'), 0);
   client.disconnect();
+});
+
+test("the caller's cluster: a node that dies between a slot's two owners ends no process", async (t) => {
+  const cluster = await startRedisCluster({ replicasPerMaster: 0 });
+  t.after(() => cluster.stop());
+  const client = new Cluster(cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })));
+  t.after(() => client.disconnect());
+  await use({ client });
+  const [node] = client.nodes('master');
+  await node!.ping();
+  const gone = new Promise((resolve) => node!.once('end', resolve));
+  // As the client library does before a command for a slot that is on the move.
+  const dying = cluster.nodes.find(({ port }) => port === node!.options.port)!;
+  dying.pause();
+  void node!.asking();
+  await dying.kill();
+  await gone;
+  // By now, a rejection that nobody handles has failed the test.
+  await setImmediate();
 });

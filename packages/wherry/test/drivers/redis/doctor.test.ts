@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { examineRedis } from '../../../src/drivers/redis/doctor.ts';
+import { createRedisDriver } from '../../../src/drivers/redis/index.ts';
 import { startRedisCluster } from '../../servers/redis-cluster.ts';
 import { startRedis } from '../../servers/redis.ts';
 import { createQueue, newMessage, openDriver, receipts, send, take } from './fixture.ts';
@@ -71,6 +72,31 @@ test('counters that are wrong are found, and mended', async () => {
   await server.stop();
 });
 
+test('messages of queues that the store does not know are found', async (t) => {
+  const server = await startRedis();
+  t.after(() => server.stop());
+  const url = `${server.url}?prefix=a[b]*`;
+  const driver = createRedisDriver({ url });
+  await driver.open();
+  t.after(() => driver.close());
+  const before = await createQueue(driver, 'before');
+  const gone = await createQueue(driver, 'gone');
+  await send(driver, [gone], 'abc');
+  await driver.deleteQueue(gone, { onlyIfEmpty: false });
+  assert.deepEqual((await examineRedis({ url })).problems, []);
+  await server.cli('FLUSHALL');
+  await send(driver, [before], 'astray');
+  const fresh = createRedisDriver({ url });
+  await fresh.open();
+  t.after(() => fresh.close());
+  const { problems, repaired } = await examineRedis({ url, repair: true });
+  assert.deepEqual([problems.map(({ code }) => code), repaired], [['stray'], 0]);
+  assert.match(
+    problems[0]!.message,
+    /^1 of 'before' .* the queue number 1, .* a\[b\]\*:\{q1\}:\*\.$/,
+  );
+});
+
 test('settings that may lose messages are warned of', async () => {
   const server = await startRedis({
     config: { appendonly: 'no', maxmemory: '20mb', 'maxmemory-policy': 'allkeys-lru' },
@@ -90,15 +116,15 @@ test('a queue that is in use is examined all the same, and a cluster', async () 
   const nodes = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
   const driver = await openDriver({ cluster: nodes, prefix: 'app' });
   const queue = await createQueue(driver, 'q', { partitions: 3 });
-  let isOver = false;
+  const over = new AbortController();
   const working = (async () => {
-    for (let i = 0; !isOver; i += 1) {
+    for (let i = 0; !over.signal.aborted; i += 1) {
       await send(driver, [queue], String(i));
       await driver.settle(receipts(queue, await take(driver, queue, 1)));
     }
   })();
   const report = await examineRedis({ cluster: nodes, prefix: 'app' });
-  isOver = true;
+  over.abort();
   await working;
   assert.deepEqual(report.problems, []);
   assert.equal(report.servers.length, 3);

@@ -98,3 +98,24 @@ export function receipts(
 ): { queue: QueueRef; id: string; token: number }[] {
   return messages.map(({ id, lease }) => ({ queue, id, token: lease.token }));
 }
+
+/** Sends texts, one after the other. @returns them */
+export async function sendNumbers(
+  driver: Driver,
+  queue: QueueRef,
+  first: number,
+  count: number,
+): Promise<readonly string[]> {
+  const bodies = Array.from({ length: count }, (_, i) => `m${first + i}`);
+  for (const body of bodies) {
+    const { status } = await send(driver, [queue], body);
+    assert.equal(status, 'stored');
+  }
+  return bodies;
+}
+
+/** What may be taken from a queue, in its order. At most a thousand. */
+export async function bodiesIn(driver: Driver, queue: QueueRef): Promise<readonly string[]> {
+  const { messages } = await driver.browse({ queue, state: 'ready', limit: 1_000 });
+  return messages.map(({ body }) => String(body));
+}

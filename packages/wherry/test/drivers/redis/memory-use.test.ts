@@ -19,16 +19,19 @@ async function usedMemory(): Promise<number> {
   return Number(/^used_memory:(\d+)/m.exec(info)![1]);
 }
 
+/** What the message with this number has. */
+type Fields = (index: number) => Partial<NewMessage>;
+
 async function publishMany(
   driver: Driver,
   queue: QueueRef,
   count: number,
-  fields: Partial<NewMessage> = {},
+  fieldsOf: Fields = () => ({}),
 ): Promise<void> {
   for (let sent = 0; sent < count; sent += 1_000) {
-    const items = Array.from({ length: 1_000 }, () => ({
+    const items = Array.from({ length: 1_000 }, (_, i) => ({
       targets: [queue],
-      message: newMessage('x'.repeat(100), fields),
+      message: newMessage('x'.repeat(100), fieldsOf(sent + i)),
     }));
     await driver.publish(items);
   }
@@ -45,20 +48,38 @@ test('a waiting message of 100 bytes takes at most 140 bytes of memory', async (
   await driver.close();
 });
 
-test('a waiting message with a priority takes no more, one with a TTL at most 300 bytes', async () => {
+/** Bytes of memory at most, by what a message of 100 bytes has: the table in docs/redis.md. */
+const BOUNDS: Readonly<Record<string, readonly [most: number, fields: Fields]>> = {
+  'a priority': [140, () => ({ priority: 7 })],
+  headers: [220, () => ({ properties: { headers: { tenant: 'acme', kind: 'order.created' } } })],
+  'a TTL': [300, () => ({ ttl: 60_000 })],
+  'a deduplicationId': [450, (i) => ({ deduplicationId: `order-${i}` })],
+  'a delay': [450, () => ({ delay: 3_600_000 })],
+  'a group': [520, (i) => ({ groupId: `g${i % 1_000}` })],
+};
+
+test('a waiting message takes more by what it has', async (t) => {
   const driver = await openDriver({ url: redis.url });
-  const queue = await createQueue(driver, 'waiting');
-  await publishMany(driver, queue, 1_000, { priority: 7, ttl: 60_000 });
-  for (const [fields, most] of [
-    [{ priority: 7 }, 140],
-    [{ ttl: 60_000 }, 300],
-  ] as const) {
+  t.after(() => driver.close());
+  for (const [name, [most, fields]] of Object.entries(BOUNDS)) {
+    const queue = await createQueue(driver, name, { deduplicationWindow: 3_600_000 });
+    await publishMany(driver, queue, 1_000, fields);
     const first = await usedMemory();
-    await publishMany(driver, queue, 20_000, fields);
+    await publishMany(driver, queue, 20_000, (i) => fields(1_000 + i));
     const each = ((await usedMemory()) - first) / 20_000;
-    assert.ok(each <= most, `${each} bytes`);
+    assert.ok(each <= most, `${name}: ${each} bytes`);
   }
-  await driver.close();
+});
+
+test('a message that is held takes at most 140 bytes more', async (t) => {
+  const driver = await openDriver({ url: redis.url });
+  t.after(() => driver.close());
+  const queue = await createQueue(driver, 'held');
+  await publishMany(driver, queue, 20_000);
+  const first = await usedMemory();
+  for (let taken = 0; taken < 20_000; taken += 1_000) await take(driver, queue, 1_000);
+  const each = ((await usedMemory()) - first) / 20_000;
+  assert.ok(each <= 140, `${each} bytes`);
 });
 
 /** Of each kind that is stored in a way of its own, a few. */

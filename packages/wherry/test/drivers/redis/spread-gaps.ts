@@ -51,6 +51,7 @@ const SMALL_LIMITS = [
   'G12 G13 a fan-out that is refused replaces nothing',
   'G12 a refused send moves no fence',
   'G12 G13 an atomic batch that is refused moves no fence',
+  'G8 a queue that refuses drops nothing to its dead letters',
   'G8 what is dropped goes to the dead letters, where there are some',
   'G2 G8 nothing is dropped when the dead letters have no room for it',
   'a refused fan-out drops nothing',

@@ -248,3 +248,30 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
     }
   });
 }
+
+/** After so long, it is abandoned; but it is too early for a look into all queues. */
+const SOON_MS = 15_000;
+
+test('what nobody noted is found soon after a failover, which may have forgotten it', async () => {
+  await sweepAll([]);
+  const queues = await Promise.all([queue(), queue(), queue()]);
+  const isHeld = async (): Promise<boolean> => {
+    const held = queues.map(({ number }) => client.exists(`transfers:{q${number}}:held`));
+    return (await Promise.all(held)).includes(1);
+  };
+  const interrupted = new Interrupted(queues.length, new Promise(() => undefined));
+  const acting = SCENARIOS['a fan-out to three queues']!.act(interrupted, queues);
+  await new Acting(acting).stopped(interrupted, queues.length);
+  later += SOON_MS;
+  await sweeper.topology.load();
+  await sweeper.sweep(100);
+  assert.equal(await isHeld(), true, 'somebody noted it');
+  const slot = await cluster.nodes[0]!.cli('cluster', 'keyslot', 'transfers:{topology}:');
+  const whoSays = await cluster.ownerOf(Number(slot));
+  await whoSays.kill();
+  await whoSays.restart();
+  await cluster.untilHealthy();
+  await sweeper.sweep(100);
+  assert.equal(await isHeld(), false);
+  await checkNothingIsLeft(queues, queues.length);
+});

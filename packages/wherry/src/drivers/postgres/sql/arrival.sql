@@ -48,7 +48,7 @@ BEGIN
   INSERT INTO wherry.message VALUES (new.*);
   PERFORM wherry.list_lane(new.queue, new.lane);
   PERFORM wherry.count_change(
-    new.queue, (1 - scheduled, scheduled, 0, new.bytes), in_transaction
+    new.queue, (1 - scheduled, scheduled, 0, new.bytes, 1), in_transaction
   );
   IF new.place = 'arrived' AND NOT in_transaction THEN
     PERFORM wherry.open_for_arrivals(new.queue, ARRAY[new.group_id], target.slots, moment);

@@ -9,13 +9,18 @@ CREATE TYPE wherry.choice AS (
   retry_in bigint
 );
 
--- Marks what is overdue in a page that the frontier has passed. Returns the others.
+-- Marks what is overdue in a page that the frontier passes. Returns the others.
 CREATE FUNCTION wherry.set_overdue_aside(queue_number int, page wherry.page)
 RETURNS wherry.page LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE wherry.message SET place = 'overdue'
-  FROM unnest(page.lanes, page.sequences, page.overdue) AS found(lane, sequence, overdue)
-  WHERE found.overdue AND message.queue = queue_number AND message.lane = found.lane
+  FROM (
+    SELECT
+      queue_number AS queue, unnest(page.lanes) AS lane, unnest(page.sequences) AS sequence,
+      unnest(page.overdue) AS overdue
+    OFFSET 0
+  ) AS found
+  WHERE found.overdue AND message.queue = found.queue AND message.lane = found.lane
     AND message.sequence = found.sequence;
   SELECT array_agg(lane ORDER BY at), array_agg(sequence ORDER BY at)
   INTO page.lanes, page.sequences
@@ -147,9 +152,13 @@ DECLARE
   ready record;
   suspect record;
   next record;
+  -- The plain ones are read ahead, and each is read once, however many others come up in between.
   page wherry.page;
-  -- Of the next plain one; beyond any turn when there is none.
-  plain_turn bigint;
+  turns bigint[] := '{}';
+  -- How many of the page were passed; the frontier follows when the page is left.
+  passed int := 0;
+  plain_count int;
+  plain wherry.page;
   followers wherry.keys;
   choice wherry.choice;
   held wherry.keys := ('{}', '{}');
@@ -162,7 +171,6 @@ BEGIN
   IF rate_max IS NOT NULL THEN
     line := wherry.refill(line, rate_max, rate_per, moment);
   END IF;
-  plain_turn := wherry.next_plain_turn(line, moment);
   OPEN ready_ones;
   OPEN suspects;
   FETCH ready_ones INTO ready;
@@ -174,22 +182,34 @@ BEGIN
     next := CASE WHEN wherry.turn(suspect.lane, suspect.sequence)
       < coalesce(wherry.turn(ready.lane, ready.sequence), wherry.last_turn())
       THEN suspect ELSE ready END;
-    -- First the plain ones that come up before the next that has a place, in one step.
-    IF plain_turn < coalesce(wherry.turn(next.lane, next.sequence), wherry.last_turn()) THEN
-      page := wherry.next_plain(
-        line, greatest(allowed, 1)::int, moment, wherry.turn(next.lane, next.sequence)
+    IF passed = cardinality(turns) AND page.is_last IS NOT TRUE THEN
+      line := wherry.pass(line, page.lanes[1 : passed], page.sequences[1 : passed]);
+      page := wherry.next_plain(line, room::int, moment);
+      turns := ARRAY(
+        SELECT wherry.turn(lane, sequence) FROM unnest(page.lanes, page.sequences)
+          WITH ORDINALITY AS plain(lane, sequence, at) ORDER BY at
       );
-      IF allowed = 0 AND page.overdue IS NULL THEN
+      passed := 0;
+    END IF;
+    -- First the plain ones that come up before the next that has a place, in one step.
+    plain_count := width_bucket(
+      coalesce(wherry.turn(next.lane, next.sequence), wherry.last_turn()), turns
+    ) - passed;
+    IF plain_count > 0 THEN
+      IF allowed = 0 AND page.overdue[passed + 1] IS NOT TRUE THEN
         choice.retry_in := wherry.rate_wait(line);
         EXIT;
       END IF;
-      line := wherry.advance(line, page);
-      plain_turn := wherry.next_plain_turn(line, moment);
+      plain_count := least(plain_count, greatest(allowed, 1));
+      plain.lanes := page.lanes[passed + 1 : passed + plain_count];
+      plain.sequences := page.sequences[passed + 1 : passed + plain_count];
+      plain.overdue := page.overdue[passed + 1 : passed + plain_count];
       IF page.overdue IS NOT NULL THEN
-        page := wherry.set_overdue_aside(line.queue, page);
+        plain := wherry.set_overdue_aside(line.queue, plain);
       END IF;
-      held := (held.lanes || page.lanes, held.sequences || page.sequences);
-      line := wherry.spend(line, rate_per, coalesce(cardinality(page.sequences), 0));
+      passed := passed + plain_count;
+      held := (held.lanes || plain.lanes, held.sequences || plain.sequences);
+      line := wherry.spend(line, rate_per, coalesce(cardinality(plain.sequences), 0));
       CONTINUE;
     END IF;
     IF next.lane IS NULL THEN
@@ -198,13 +218,13 @@ BEGIN
     END IF;
     IF next.is_overdue THEN
       PERFORM wherry.put_aside(line.queue, next.lane, next.sequence, 'overdue', null);
-    ELSIF wherry.is_blocked(line, next.group_id) THEN
-      NULL;
     ELSIF wherry.group_wait(line, next.group_id, moment) > 0 THEN
       PERFORM wherry.put_aside(
         line.queue, next.lane, next.sequence, 'throttled',
         moment + wherry.group_wait(line, next.group_id, moment)
       );
+    ELSIF wherry.is_blocked(line, next.group_id) THEN
+      NULL;
     ELSIF next.place = 'suspect' AND cardinality(held.sequences) > 0 THEN
       EXIT;
     ELSIF allowed = 0 THEN
@@ -234,7 +254,7 @@ BEGIN
   END LOOP;
   CLOSE ready_ones;
   CLOSE suspects;
-  choice.line := line;
+  choice.line := wherry.pass(line, page.lanes[1 : passed], page.sequences[1 : passed]);
   choice.held := held;
   RETURN choice;
 END

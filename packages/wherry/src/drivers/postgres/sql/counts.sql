@@ -1,7 +1,7 @@
 -- A queue's numbers, exact (G10), without counting; null when there is no such queue.
 CREATE FUNCTION wherry.counts(
   queue_number int, OUT ready bigint, OUT scheduled bigint, OUT leased bigint, OUT bytes bigint,
-  OUT oldest_timestamp bigint
+  OUT oldest_timestamp bigint, OUT arrived bigint
 ) LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -17,6 +17,7 @@ BEGIN
   scheduled := total.scheduled;
   leased := total.leased;
   bytes := total.bytes;
+  arrived := total.arrived;
   oldest_timestamp := (wherry.oldest_ready(line)).stored_at;
 END
 $$;
@@ -38,7 +39,10 @@ BEGIN
     IF (wherry.next_plain(line, 1, moment)).sequences IS NOT NULL
       OR EXISTS (
         SELECT FROM wherry.message
-        WHERE queue + 0 = numbers[i] AND place IN ('ready', 'suspect', 'arrived')
+        WHERE queue + 0 = numbers[i] AND place IN ('ready', 'suspect')
+      )
+      OR EXISTS (
+        SELECT FROM wherry.message WHERE queue + 0 = numbers[i] AND place = 'arrived'
       )
       OR EXISTS (
         SELECT FROM wherry.message

@@ -20,50 +20,59 @@ DECLARE
   receipts wherry.receipts := (places, sequences, ids);
   missing int[] := wherry.lock_existence(queue_numbers);
   moment bigint := wherry.now(clock);
-  first_index int := 1;
+  first_index int;
+  last_index int := 0;
   part wherry.lease;
+  seen int[];
   proof wherry.proof;
   extended int[] := '{}';
 BEGIN
   FOR i IN 1 .. cardinality(lease_numbers) LOOP
-    FOR part IN
-      SELECT * FROM wherry.lease
-      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > moment
-        AND queue <> ALL (missing)
-      ORDER BY lease.part FOR UPDATE
-    LOOP
-      proof := wherry.proven(part, receipts, first_index, first_index + receipt_counts[i] - 1);
+    first_index := last_index + 1;
+    last_index := last_index + receipt_counts[i];
+    seen := '{}';
+    WHILE queue_numbers[i] <> ALL (missing) AND cardinality(extended) < last_index LOOP
+      part := wherry.lock_next_part(queue_numbers[i], lease_numbers[i], moment, seen);
+      EXIT WHEN part.queue IS NULL;
+      seen := seen || part.part;
+      proof := wherry.proven(part, receipts, first_index, last_index);
       -- Only what is there still.
       SELECT array_agg(index), array_agg(lane), array_agg(sequence) INTO proof
-      FROM unnest(proof.indexes, proof.lanes, proof.sequences) AS proven(index, lane, sequence)
+      FROM (
+        SELECT
+          part.queue, unnest(proof.indexes) AS index, unnest(proof.lanes) AS lane,
+          unnest(proof.sequences) AS sequence
+        OFFSET 0
+      ) AS proven
       WHERE EXISTS (
         SELECT FROM wherry.message
-        WHERE message.queue = part.queue AND message.lane = proven.lane
+        WHERE message.queue = proven.queue AND message.lane = proven.lane
           AND message.sequence = proven.sequence
           AND message.id IS NOT DISTINCT FROM ids[proven.index]
       );
       CONTINUE WHEN proof.indexes IS NULL;
       extended := extended || proof.indexes;
-      PERFORM wherry.extend_part(
+      seen := seen || wherry.extend_part(
         part, ARRAY(SELECT places[index] FROM unnest(proof.indexes) AS index), moment + durations[i]
       );
     END LOOP;
-    first_index := first_index + receipt_counts[i];
   END LOOP;
   RETURN wherry.others(extended, cardinality(places));
 END
 $$;
 
--- Those in these places end then. If they are not all of the row, they become one of their own.
+-- Those in these places end then. If they are not all of the part, they become one of their own.
+-- Returns the part that they are then.
 CREATE FUNCTION wherry.extend_part(part wherry.lease, places int[], new_until bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
+  new_part int;
   held bigint[] := array_fill(0::bigint, ARRAY[cardinality(part.sequences)]);
 BEGIN
   IF cardinality(places) >= part.remaining THEN
     UPDATE wherry.lease SET until = new_until
     WHERE queue = part.queue AND number = part.number AND lease.part = extend_part.part.part;
-    RETURN;
+    RETURN part.part;
   END IF;
   FOR i IN 1 .. cardinality(places) LOOP
     held[places[i]] := part.sequences[places[i]];
@@ -72,9 +81,10 @@ BEGIN
   INSERT INTO wherry.lease (
     queue, number, part, until, consumer, cause, grouped, remaining, sequences, lanes, lane
   )
-  SELECT
-    part.queue, part.number, max(lease.part) + 1, new_until, part.consumer, part.cause,
+  VALUES (
+    part.queue, part.number, nextval('wherry.lease_part'), new_until, part.consumer, part.cause,
     part.grouped, cardinality(places), held, part.lanes, part.lane
-  FROM wherry.lease WHERE queue = part.queue AND number = part.number;
+  ) RETURNING lease.part INTO new_part;
+  RETURN new_part;
 END
 $$;

@@ -24,11 +24,10 @@ CREATE TYPE wherry.page AS (
   is_last boolean
 );
 
--- The next plain messages that come up before a turn, at most `max_rows`; fewer than that are not all
--- there are, but for the last page.
-CREATE FUNCTION wherry.next_plain(
-  line wherry.frontier, max_rows int, moment bigint, before_turn bigint DEFAULT null
-) RETURNS wherry.page LANGUAGE plpgsql STABLE AS $$
+-- The next plain messages, at most `max_rows`; fewer than that are not all there are, but for the
+-- last page.
+CREATE FUNCTION wherry.next_plain(line wherry.frontier, max_rows int, moment bigint)
+RETURNS wherry.page LANGUAGE plpgsql STABLE AS $$
 DECLARE
   lanes int[];
   positions bigint[];
@@ -36,34 +35,18 @@ BEGIN
   SELECT array_agg(lane), array_agg(position) INTO lanes, positions
   FROM wherry.listed_lanes(line);
   IF cardinality(lanes) > 1 THEN
-    RETURN wherry.next_of_lanes(line.queue, lanes, positions, max_rows, moment, before_turn);
+    RETURN wherry.next_of_lanes(line.queue, lanes, positions, max_rows, moment);
   END IF;
-  RETURN wherry.next_of_lane(line.queue, lanes[1], positions[1], max_rows, moment, before_turn);
-END
-$$;
-
--- The turn of the first of them; one greater than all when there is none.
-CREATE FUNCTION wherry.next_plain_turn(line wherry.frontier, moment bigint) RETURNS bigint
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-  page wherry.page := wherry.next_plain(line, 1, moment);
-BEGIN
-  RETURN coalesce(wherry.turn(page.lanes[1], page.sequences[1]), wherry.last_turn());
+  RETURN wherry.next_of_lane(line.queue, lanes[1], positions[1], max_rows, moment);
 END
 $$;
 
 -- The usual case: there is one lane.
 CREATE FUNCTION wherry.next_of_lane(
-  queue_number int, lane_number int, after_sequence bigint, max_rows int, moment bigint,
-  before_turn bigint
+  queue_number int, lane_number int, after_sequence bigint, max_rows int, moment bigint
 ) RETURNS wherry.page LANGUAGE plpgsql STABLE AS $$
 DECLARE
   page wherry.page;
-  last_sequence bigint := CASE
-    WHEN before_turn IS NULL OR lane_number >> 16 < before_turn >> 48 THEN 9223372036854775807
-    WHEN lane_number >> 16 = before_turn >> 48 THEN before_turn - wherry.turn(lane_number, 0) - 1
-    ELSE 0
-  END;
 BEGIN
   SELECT
     array_agg(lane), array_agg(sequence),
@@ -73,8 +56,7 @@ BEGIN
   FROM (
     SELECT lane, sequence, coalesce(expires_at <= moment, false) AS is_overdue
     FROM wherry.message
-    WHERE queue = queue_number AND lane = lane_number
-      AND sequence > after_sequence AND sequence <= last_sequence
+    WHERE queue = queue_number AND lane = lane_number AND sequence > after_sequence
     ORDER BY sequence LIMIT max_rows
   ) AS found;
   RETURN page;
@@ -84,8 +66,7 @@ $$;
 -- The lanes are merged. Each is read only as far as it is likely to contribute, and the page ends
 -- where the first of them might go on.
 CREATE FUNCTION wherry.next_of_lanes(
-  queue_number int, lanes int[], positions bigint[], max_rows int, moment bigint,
-  before_turn bigint
+  queue_number int, lanes int[], positions bigint[], max_rows int, moment bigint
 ) RETURNS wherry.page LANGUAGE plpgsql STABLE AS $$
 DECLARE
   page wherry.page;
@@ -113,7 +94,6 @@ BEGIN
     merged AS MATERIALIZED (
       SELECT * FROM found
       WHERE turn <= coalesce((SELECT last_turn FROM safe), turn)
-        AND turn < coalesce(before_turn, turn + 1)
       ORDER BY turn LIMIT max_rows
     ),
     passed AS (SELECT lane, max(sequence) AS position FROM merged GROUP BY lane)
@@ -158,7 +138,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   at int;
 BEGIN
-  FOR i IN 1 .. cardinality(page.passed_lanes) LOOP
+  FOR i IN 1 .. coalesce(cardinality(page.passed_lanes), 0) LOOP
     at := coalesce(
       array_position(line.lanes, page.passed_lanes[i]), cardinality(line.lanes) + 1
     );
@@ -166,6 +146,21 @@ BEGIN
     line.positions[at] := page.passed_positions[i];
   END LOOP;
   RETURN line;
+END
+$$;
+
+-- Moves the frontier over messages that come up one after the other.
+CREATE FUNCTION wherry.pass(line wherry.frontier, lanes int[], sequences bigint[])
+RETURNS wherry.frontier LANGUAGE plpgsql AS $$
+DECLARE
+  page wherry.page;
+BEGIN
+  SELECT array_agg(lane), array_agg(position) INTO page.passed_lanes, page.passed_positions
+  FROM (
+    SELECT lane, max(sequence) AS position FROM unnest(lanes, sequences) AS passed(lane, sequence)
+    GROUP BY lane
+  ) AS last;
+  RETURN wherry.advance(line, page);
 END
 $$;
 

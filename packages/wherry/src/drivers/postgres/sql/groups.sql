@@ -3,6 +3,15 @@
 -- taking lock: their messages are 'arrived', and what they settled is noted in `group_left`, until
 -- the next taker, sweeper or settler makes up for it. Whoever looks sees no difference: what has
 -- arrived is ready, like those that wait.
+--
+-- A crowd can arrive, or come due, between two takers. No call makes up for more than a number of
+-- them, oldest first, so that it ends in time however many there are; a taker comes again until none
+-- are left, for what it takes must come before all others.
+
+-- How many messages one call admits, and how many it promotes: a fraction of a second.
+CREATE FUNCTION wherry.wake_max() RETURNS int LANGUAGE sql IMMUTABLE AS $$
+  SELECT 1000
+$$;
 
 -- Lets the first of those who wait come outside while there are slots. Returns how many of them are
 -- scheduled, for a waiting one counts as ready.
@@ -56,12 +65,14 @@ END
 $$;
 
 -- Makes up for what publishers and callers' transactions left undone, for who holds the taking lock:
--- opens groups that were left, finds those that have arrived a place, as if it had been done at once.
+-- opens groups that were left, finds the first of those that have arrived a place, as if it had been
+-- done at once.
 CREATE FUNCTION wherry.admit(line wherry.frontier, moment bigint) RETURNS wherry.frontier
 LANGUAGE plpgsql AS $$
 DECLARE
   left_one record;
   arrived_slots int;
+  last_sequence bigint;
   scheduled_count bigint := 0;
 BEGIN
   FOR left_one IN
@@ -73,13 +84,19 @@ BEGIN
     scheduled_count := scheduled_count
       + wherry.open_group(line.queue, left_one.group_id, left_one.slots, moment);
   END LOOP;
+  SELECT max(sequence) INTO last_sequence FROM (
+    SELECT sequence FROM wherry.message
+    WHERE queue + 0 = line.queue AND place = 'arrived' ORDER BY sequence LIMIT wherry.wake_max()
+  ) AS first_ones;
   LOOP
     -- Those in a row that know of the same number of slots are admitted together.
     SELECT slots INTO arrived_slots FROM wherry.message
-    WHERE queue + 0 = line.queue AND place = 'arrived' ORDER BY sequence LIMIT 1;
+    WHERE queue + 0 = line.queue AND place = 'arrived' AND sequence <= last_sequence
+    ORDER BY sequence LIMIT 1;
     EXIT WHEN NOT FOUND;
     scheduled_count := scheduled_count + wherry.open_groups(
-      line.queue, wherry.seat_arrived(line.queue, arrived_slots), arrived_slots, moment
+      line.queue, wherry.seat_arrived(line.queue, arrived_slots, last_sequence), arrived_slots,
+      moment
     );
   END LOOP;
   line.ready := line.ready - scheduled_count;
@@ -135,24 +152,38 @@ BEGIN
 END
 $$;
 
--- Lets those that arrived before any that knows of another number of slots wait in their groups.
--- Returns the groups.
-CREATE FUNCTION wherry.seat_arrived(queue_number int, arrived_slots int) RETURNS text[]
-LANGUAGE plpgsql AS $$
+-- Lets those that arrived before any that knows of another number of slots, up to a last one, wait in
+-- their groups. Returns the groups.
+CREATE FUNCTION wherry.seat_arrived(queue_number int, arrived_slots int, last_sequence bigint)
+RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
   first_other bigint;
   group_ids text[];
 BEGIN
   SELECT min(sequence) INTO first_other FROM wherry.message
-  WHERE queue + 0 = queue_number AND place = 'arrived' AND slots <> arrived_slots;
+  WHERE queue + 0 = queue_number AND place = 'arrived' AND sequence <= last_sequence
+    AND slots <> arrived_slots;
   WITH seated AS (
     UPDATE wherry.message SET place = 'waiting', slots = null
-    WHERE queue + 0 = queue_number AND place = 'arrived'
+    WHERE queue + 0 = queue_number AND place = 'arrived' AND sequence <= last_sequence
       AND (first_other IS NULL OR sequence < first_other)
     RETURNING group_id
   )
   SELECT array_agg(DISTINCT group_id) INTO group_ids FROM seated;
   RETURN group_ids;
+END
+$$;
+
+-- Whether there is more to admit or to promote.
+CREATE FUNCTION wherry.is_asleep(queue_number int, moment bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM wherry.message WHERE queue + 0 = queue_number AND place = 'arrived'
+  ) OR EXISTS (
+    SELECT FROM wherry.message
+    WHERE queue + 0 = queue_number AND place = 'scheduled' AND available_at <= moment
+  );
 END
 $$;
 
@@ -163,32 +194,28 @@ LANGUAGE plpgsql AS $$
 DECLARE
   due record;
   scheduled_count bigint := 0;
-  promoted_count bigint;
 BEGIN
   line := wherry.admit(line, moment);
-  IF NOT EXISTS (
-    SELECT FROM wherry.message
-    WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment
-  ) THEN
-    RETURN line;
-  END IF;
   FOR due IN
-    SELECT lane, sequence, group_id FROM wherry.message
+    SELECT lane, sequence, group_id, outside, suspect FROM wherry.message
     WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment
-      AND group_id IS NOT NULL AND outside IS NOT TRUE
-    ORDER BY available_at, sequence
+    ORDER BY available_at, sequence LIMIT wherry.wake_max()
   LOOP
-    UPDATE wherry.message SET place = 'waiting'
+    UPDATE wherry.message
+    SET place = CASE
+      WHEN due.group_id IS NOT NULL AND due.outside IS NOT TRUE THEN 'waiting'
+      WHEN due.suspect THEN 'suspect'
+      ELSE 'ready'
+    END
     WHERE queue = line.queue AND lane = due.lane AND sequence = due.sequence;
-    scheduled_count := scheduled_count - 1
-      + wherry.open_group(line.queue, due.group_id, line.slots, moment);
+    scheduled_count := scheduled_count - 1;
+    IF due.group_id IS NOT NULL AND due.outside IS NOT TRUE THEN
+      scheduled_count := scheduled_count
+        + wherry.open_group(line.queue, due.group_id, line.slots, moment);
+    END IF;
   END LOOP;
-  UPDATE wherry.message
-  SET place = CASE WHEN suspect THEN 'suspect' ELSE 'ready' END
-  WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment;
-  GET DIAGNOSTICS promoted_count = ROW_COUNT;
-  line.ready := line.ready - scheduled_count + promoted_count;
-  line.scheduled := line.scheduled + scheduled_count - promoted_count;
+  line.ready := line.ready - scheduled_count;
+  line.scheduled := line.scheduled + scheduled_count;
   RETURN line;
 END
 $$;

@@ -62,6 +62,36 @@ BEGIN
 END
 $$;
 
+-- Locks a part of a lease that its caller has not seen yet; null: he has seen everything that does
+-- not end before `moment`.
+--
+-- Whoever waits for a part may find that what he looks for was split off meanwhile, to where his
+-- statement does not look. Messages only go from a part that is locked to one that is new. So the
+-- end is where a new statement sees no part but those that he has locked.
+CREATE FUNCTION wherry.lock_next_part(
+  queue_number int, lease_number bigint, moment bigint, seen int[]
+) RETURNS wherry.lease LANGUAGE plpgsql AS $$
+DECLARE
+  locked wherry.lease;
+BEGIN
+  LOOP
+    SELECT * INTO locked FROM wherry.lease
+    WHERE queue = queue_number AND number = lease_number AND until > moment AND part <> ALL (seen)
+    ORDER BY part LIMIT 1 FOR UPDATE;
+    IF FOUND THEN
+      RETURN locked;
+    END IF;
+    IF NOT EXISTS (
+      SELECT FROM wherry.lease
+      WHERE queue = queue_number AND number = lease_number AND until > moment
+        AND part <> ALL (seen)
+    ) THEN
+      RETURN null;
+    END IF;
+  END LOOP;
+END
+$$;
+
 -- Some messages of a lease's row are gone.
 CREATE FUNCTION wherry.count_gone(part wherry.lease, gone int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -107,8 +137,10 @@ BEGIN
 END
 $$;
 
--- The indexes up to a last one that are not among these.
+-- The indexes up to a last one that are not among these, of which each is there once.
 CREATE FUNCTION wherry.others(indexes int[], last_index int) RETURNS int[]
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT ARRAY(SELECT generate_series(1, last_index) EXCEPT SELECT unnest(indexes) ORDER BY 1)
+  SELECT CASE WHEN cardinality(indexes) < last_index THEN
+    ARRAY(SELECT generate_series(1, last_index) EXCEPT SELECT unnest(indexes) ORDER BY 1)
+  ELSE '{}' END
 $$;

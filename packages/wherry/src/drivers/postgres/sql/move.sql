@@ -36,7 +36,9 @@ CREATE FUNCTION wherry.move_one(item jsonb, targets jsonb, missing int[], moment
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   line wherry.frontier;
+  place int := (item -> 'place')::int;
   part wherry.lease;
+  seen int[] := '{}';
   proof wherry.proof;
   old wherry.message;
   new wherry.message;
@@ -48,16 +50,15 @@ DECLARE
   target_number int;
   scheduled_count bigint;
 BEGIN
-  SELECT * INTO part FROM wherry.lease
-  WHERE queue = (item ->> 'queue')::int AND number = (item ->> 'lease')::bigint AND until > moment
-    AND queue <> ALL (missing)
-    AND lease.sequences[(item ->> 'place')::int] <> 0
-  FOR UPDATE;
-  IF FOUND THEN
-    proof := wherry.proven(
-      part,
-      (ARRAY[(item -> 'place')::int], ARRAY[0], null)::wherry.receipts, 1, 1
+  WHILE (item -> 'queue')::int <> ALL (missing) LOOP
+    part := wherry.lock_next_part(
+      (item -> 'queue')::int, (item -> 'lease')::bigint, moment, seen
     );
+    EXIT WHEN part.queue IS NULL OR part.sequences[place] <> 0;
+    seen := seen || part.part;
+  END LOOP;
+  IF part.queue IS NOT NULL THEN
+    proof := wherry.proven(part, (ARRAY[place], ARRAY[0], null)::wherry.receipts, 1, 1);
     SELECT * INTO old FROM wherry.message
     WHERE queue = part.queue AND lane = proof.lanes[1] AND sequence = proof.sequences[1]
       AND wherry.id_of(message) = item ->> 'id'

@@ -118,7 +118,8 @@ BEGIN
   LOOP
     PERFORM wherry.list_lane(part.queue, part.lane);
     PERFORM wherry.count_change(
-      part.queue, (part.count - part.scheduled, part.scheduled, 0, part.bytes), in_transaction
+      part.queue, (part.count - part.scheduled, part.scheduled, 0, part.bytes, part.count),
+      in_transaction
     );
     IF in_transaction THEN
       PERFORM wherry.announce_queue(part.queue, 'ready');

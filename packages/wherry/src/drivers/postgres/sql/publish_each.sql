@@ -153,7 +153,7 @@ BEGIN
   IF has_replaced THEN
     is_scheduled := (old.place = 'scheduled')::int;
     PERFORM wherry.count_change(
-      new.queue, (is_scheduled - 1, -is_scheduled, 0, -old.bytes), in_transaction
+      new.queue, (is_scheduled - 1, -is_scheduled, 0, -old.bytes, 0), in_transaction
     );
     target.size_limit := null;
   END IF;
@@ -191,7 +191,7 @@ BEGIN
   new.place := CASE WHEN is_scheduled = 1 THEN 'scheduled' ELSE 'ready' END;
   INSERT INTO wherry.message VALUES (new.*);
   PERFORM wherry.count_change(
-    new.queue, (1 - is_scheduled, is_scheduled, 0, new.bytes), in_transaction
+    new.queue, (1 - is_scheduled, is_scheduled, 0, new.bytes, 0), in_transaction
   );
   RETURN new;
 END

@@ -4,8 +4,8 @@ CREATE FUNCTION wherry.create_queue(queue_number int) RETURNS void LANGUAGE plpg
 BEGIN
   INSERT INTO wherry.queue VALUES (queue_number);
   INSERT INTO wherry.frontier (
-    queue, version, updates, lanes, positions, ready, scheduled, leased, bytes, slots
-  ) VALUES (queue_number, 1, 0, '{}', '{}', 0, 0, 0, 0, 1);
+    queue, version, updates, lanes, positions, ready, scheduled, leased, bytes, arrived, slots
+  ) VALUES (queue_number, 1, 0, '{}', '{}', 0, 0, 0, 0, 0, 1);
 END
 $$;
 

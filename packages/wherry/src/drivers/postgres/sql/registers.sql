@@ -29,6 +29,7 @@ BEGIN
       scheduled = changed.scheduled,
       leased = changed.leased,
       bytes = changed.bytes,
+      arrived = changed.arrived,
       slots = changed.slots,
       group_rate_max = changed.group_rate_max,
       group_rate_per = changed.group_rate_per,
@@ -47,7 +48,9 @@ END
 $$;
 
 -- How much a call changes a queue's numbers.
-CREATE TYPE wherry.change AS (ready bigint, scheduled bigint, leased bigint, bytes bigint);
+CREATE TYPE wherry.change AS (
+  ready bigint, scheduled bigint, leased bigint, bytes bigint, arrived bigint
+);
 
 -- Adds to the tally of a slot that this transaction has locked.
 CREATE FUNCTION wherry.add_to_tally(queue_number int, slot_number int, added wherry.change)
@@ -63,7 +66,8 @@ BEGIN
       ready = old.ready + added.ready,
       scheduled = old.scheduled + added.scheduled,
       leased = old.leased + added.leased,
-      bytes = old.bytes + added.bytes
+      bytes = old.bytes + added.bytes,
+      arrived = old.arrived + added.arrived
     WHERE tally.queue = queue_number AND slot = slot_number AND version = old.version;
   ELSE
     DELETE FROM wherry.tally
@@ -73,7 +77,8 @@ BEGIN
       coalesce(old.ready, 0) + added.ready,
       coalesce(old.scheduled, 0) + added.scheduled,
       coalesce(old.leased, 0) + added.leased,
-      coalesce(old.bytes, 0) + added.bytes
+      coalesce(old.bytes, 0) + added.bytes,
+      coalesce(old.arrived, 0) + added.arrived
     );
   END IF;
 END
@@ -89,7 +94,7 @@ BEGIN
   IF in_transaction THEN
     INSERT INTO wherry.tally VALUES (
       queue_number, -1, nextval('wherry.pending_tally'), 0,
-      added.ready, added.scheduled, added.leased, added.bytes
+      added.ready, added.scheduled, added.leased, added.bytes, added.arrived
     );
     RETURN;
   END IF;
@@ -117,14 +122,16 @@ CREATE FUNCTION wherry.totals(queue_number int) RETURNS wherry.change LANGUAGE s
       ) AS next
     ),
     counted AS (
-      SELECT ready, scheduled, leased, bytes FROM newest
+      SELECT ready, scheduled, leased, bytes, arrived FROM newest
       UNION ALL
-      SELECT ready, scheduled, leased, bytes FROM wherry.tally
+      SELECT ready, scheduled, leased, bytes, arrived FROM wherry.tally
       WHERE tally.queue = queue_number AND slot = -1
       UNION ALL
-      (SELECT ready, scheduled, leased, bytes FROM wherry.frontier
+      (SELECT ready, scheduled, leased, bytes, arrived FROM wherry.frontier
        WHERE frontier.queue = queue_number ORDER BY version DESC LIMIT 1)
     )
-  SELECT sum(ready)::bigint, sum(scheduled)::bigint, sum(leased)::bigint, sum(bytes)::bigint
+  SELECT
+    sum(ready)::bigint, sum(scheduled)::bigint, sum(leased)::bigint, sum(bytes)::bigint,
+    sum(arrived)::bigint
   FROM counted
 $$;

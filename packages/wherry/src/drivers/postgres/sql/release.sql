@@ -65,8 +65,10 @@ DECLARE
   missing int[] := wherry.lock_existence(queue_numbers);
   present int[] := ARRAY(SELECT unnest(queue_numbers) EXCEPT SELECT unnest(missing));
   moment bigint;
-  first_index int := 1;
+  first_index int;
+  last_index int := 0;
   part wherry.lease;
+  seen int[];
   proof wherry.proof;
   line wherry.frontier;
   given wherry.message;
@@ -78,14 +80,15 @@ BEGIN
   moment := wherry.now(clock);
   PERFORM wherry.admit_to(present, moment);
   FOR i IN 1 .. cardinality(lease_numbers) LOOP
-    FOR part IN
-      SELECT * FROM wherry.lease
-      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > moment
-        AND queue <> ALL (missing)
-      ORDER BY lease.part FOR UPDATE
-    LOOP
+    first_index := last_index + 1;
+    last_index := last_index + receipt_counts[i];
+    seen := '{}';
+    WHILE queue_numbers[i] <> ALL (missing) AND cardinality(released) < last_index LOOP
+      part := wherry.lock_next_part(queue_numbers[i], lease_numbers[i], moment, seen);
+      EXIT WHEN part.queue IS NULL;
+      seen := seen || part.part;
       line := wherry.read_frontier(part.queue);
-      proof := wherry.proven(part, receipts, first_index, first_index + receipt_counts[i] - 1);
+      proof := wherry.proven(part, receipts, first_index, last_index);
       withdrawn := '{}';
       FOR at IN 1 .. coalesce(cardinality(proof.indexes), 0) LOOP
         index := proof.indexes[at];
@@ -106,7 +109,6 @@ BEGIN
       PERFORM wherry.withdraw(part, withdrawn);
       PERFORM wherry.write_frontier(line);
     END LOOP;
-    first_index := first_index + receipt_counts[i];
   END LOOP;
   RETURN wherry.others(released, cardinality(places));
 END

@@ -19,8 +19,13 @@ DECLARE
 BEGIN
   WITH gone AS (
     DELETE FROM wherry.message
-    USING unnest(proof.indexes, proof.lanes, proof.sequences) AS proven(index, lane, sequence)
-    WHERE message.queue = queue_number AND message.lane = proven.lane
+    USING (
+      SELECT
+        queue_number AS queue, unnest(proof.indexes) AS index, unnest(proof.lanes) AS lane,
+        unnest(proof.sequences) AS sequence
+      OFFSET 0
+    ) AS proven
+    WHERE message.queue = proven.queue AND message.lane = proven.lane
       AND message.sequence = proven.sequence AND message.id IS NOT DISTINCT FROM ids[proven.index]
     RETURNING proven.index, message.bytes, message.group_id, message.suspect
   )
@@ -58,8 +63,10 @@ DECLARE
   missing int[] := wherry.lock_existence(queue_numbers);
   grouped int[];
   moment bigint;
-  first_index int := 1;
+  first_index int;
+  last_index int := 0;
   part wherry.lease;
+  seen int[];
   removed wherry.removed;
   scheduled bigint;
   settled int[] := '{}';
@@ -69,27 +76,27 @@ BEGIN
   moment := wherry.now(clock);
   PERFORM wherry.admit_to(grouped, moment);
   FOR i IN 1 .. cardinality(lease_numbers) LOOP
-    FOR part IN
-      SELECT * FROM wherry.lease
-      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > moment
-        AND queue <> ALL (missing)
-      ORDER BY lease.part FOR UPDATE
-    LOOP
+    first_index := last_index + 1;
+    last_index := last_index + receipt_counts[i];
+    seen := '{}';
+    WHILE queue_numbers[i] <> ALL (missing) AND cardinality(settled) < last_index LOOP
+      part := wherry.lock_next_part(queue_numbers[i], lease_numbers[i], moment, seen);
+      EXIT WHEN part.queue IS NULL;
+      seen := seen || part.part;
       removed := wherry.remove_proven(
         part.queue,
-        wherry.proven(part, receipts, first_index, first_index + receipt_counts[i] - 1), receipts
+        wherry.proven(part, receipts, first_index, last_index), receipts
       );
       settled := settled || removed.indexes;
       scheduled := wherry.open_groups(part.queue, removed.group_ids, group_slots[i], moment);
       PERFORM wherry.count_gone(part, cardinality(removed.indexes));
       PERFORM wherry.count_change(
-        part.queue, (-scheduled, scheduled, -cardinality(removed.indexes), -removed.bytes)
+        part.queue, (-scheduled, scheduled, -cardinality(removed.indexes), -removed.bytes, 0)
       );
       IF removed.had_suspect OR removed.group_ids IS NOT NULL THEN
         freed_queues := freed_queues || part.queue;
       END IF;
     END LOOP;
-    first_index := first_index + receipt_counts[i];
   END LOOP;
   lost := wherry.others(settled, cardinality(places))::text;
   freed := freed_queues::text;
@@ -115,43 +122,49 @@ DECLARE
   receipts wherry.receipts := (places, sequences, ids);
   missing int[] := wherry.lock_existence(queue_numbers);
   moment bigint;
-  first_index int := 1;
+  first_index int;
+  last_index int := 0;
   part wherry.lease;
   proof wherry.proof;
   removed wherry.removed;
   settled int[] := '{}';
 BEGIN
   FOR i IN 1 .. cardinality(lease_numbers) LOOP
+    first_index := last_index + 1;
+    last_index := last_index + receipt_counts[i];
+    CONTINUE WHEN queue_numbers[i] = ANY (missing);
     FOR part IN
-      SELECT * FROM wherry.lease
-      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND queue <> ALL (missing)
+      SELECT * FROM wherry.lease WHERE queue = queue_numbers[i] AND number = lease_numbers[i]
       ORDER BY lease.part
     LOOP
-      proof := wherry.proven(part, receipts, first_index, first_index + receipt_counts[i] - 1);
-      PERFORM FROM unnest(proof.lanes, proof.sequences) AS proven(lane, sequence)
-      JOIN wherry.message ON message.queue = part.queue AND message.lane = proven.lane
+      proof := wherry.proven(part, receipts, first_index, last_index);
+      PERFORM FROM (
+        SELECT part.queue, unnest(proof.lanes) AS lane, unnest(proof.sequences) AS sequence OFFSET 0
+      ) AS proven
+      JOIN wherry.message ON message.queue = proven.queue AND message.lane = proven.lane
         AND message.sequence = proven.sequence
       FOR UPDATE OF message;
-      -- Nobody else can lease them from now on: what the lease says now is what counts.
-      moment := wherry.now(clock);
-      SELECT * INTO part FROM wherry.lease AS present
-      WHERE present.queue = part.queue AND present.number = part.number
-        AND present.part = part.part AND until > moment;
-      CONTINUE WHEN NOT FOUND;
+    END LOOP;
+    -- Nobody else can lease them from now on: what the lease says now is what counts.
+    moment := wherry.now(clock);
+    FOR part IN
+      SELECT * FROM wherry.lease
+      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > moment
+      ORDER BY lease.part
+    LOOP
       removed := wherry.remove_proven(
         part.queue,
-        wherry.proven(part, receipts, first_index, first_index + receipt_counts[i] - 1), receipts
+        wherry.proven(part, receipts, first_index, last_index), receipts
       );
       settled := settled || removed.indexes;
       INSERT INTO wherry.group_left
       SELECT part.queue, unnest(removed.group_ids), group_slots[i];
       PERFORM wherry.count_change(
-        part.queue, (0, 0, -cardinality(removed.indexes), -removed.bytes), true
+        part.queue, (0, 0, -cardinality(removed.indexes), -removed.bytes, 0), true
       );
       PERFORM wherry.announce_queue(part.queue, 'room');
       PERFORM wherry.announce_queue(part.queue, 'ready');
     END LOOP;
-    first_index := first_index + receipt_counts[i];
   END LOOP;
   RETURN json_build_object('lost', wherry.others(settled, cardinality(places)));
 END

@@ -61,8 +61,12 @@ BEGIN
     INTO held.lanes, held.sequences, held_places
     FROM (
       SELECT message.lane, message.sequence, listed.place
-      FROM unnest(part.sequences) WITH ORDINALITY AS listed(sequence, place)
-      JOIN wherry.message ON message.queue = queue_number
+      FROM (
+        SELECT queue_number AS queue, * FROM unnest(part.sequences)
+          WITH ORDINALITY AS place(sequence, place)
+        OFFSET 0
+      ) AS listed
+      JOIN wherry.message ON message.queue = listed.queue
         AND message.lane = coalesce(part.lanes[listed.place], part.lane)
         AND message.sequence = listed.sequence
       ORDER BY listed.place LIMIT max_messages - cardinality(haul.sequences)
@@ -78,8 +82,12 @@ BEGIN
     DELETE FROM wherry.lease
     WHERE queue = queue_number AND number = part.number AND lease.part = part.part
       AND NOT EXISTS (
-        SELECT FROM unnest(lease.sequences) WITH ORDINALITY AS listed(sequence, place)
-        JOIN wherry.message ON message.queue = queue_number
+        SELECT FROM (
+          SELECT queue_number AS queue, * FROM unnest(lease.sequences)
+            WITH ORDINALITY AS place(sequence, place)
+          OFFSET 0
+        ) AS listed
+        JOIN wherry.message ON message.queue = listed.queue
           AND message.lane = coalesce(part.lanes[listed.place], part.lane)
           AND message.sequence = listed.sequence
       );
@@ -111,8 +119,10 @@ DECLARE
 BEGIN
   FOR chosen IN
     SELECT message.lane, message.sequence, place, group_id
-    FROM unnest(keys.lanes, keys.sequences) AS key(lane, sequence)
-    JOIN wherry.message ON message.queue = line.queue AND message.lane = key.lane
+    FROM (
+      SELECT line.queue, unnest(keys.lanes) AS lane, unnest(keys.sequences) AS sequence OFFSET 0
+    ) AS key
+    JOIN wherry.message ON message.queue = key.queue AND message.lane = key.lane
       AND message.sequence = key.sequence
     WHERE CASE WHEN place IS NULL THEN wherry.is_behind(line, message.lane, message.sequence)
       ELSE place NOT IN ('leased', 'leased suspect') END
@@ -144,13 +154,14 @@ DECLARE
 BEGIN
   WITH gone AS (
     DELETE FROM wherry.tally WHERE queue = line.queue AND slot = -1
-    RETURNING ready, scheduled, leased, bytes
+    RETURNING ready, scheduled, leased, bytes, arrived
   )
-  SELECT sum(ready), sum(scheduled), sum(leased), sum(bytes) INTO added FROM gone;
+  SELECT sum(ready), sum(scheduled), sum(leased), sum(bytes), sum(arrived) INTO added FROM gone;
   line.ready := line.ready + coalesce(added.ready, 0);
   line.scheduled := line.scheduled + coalesce(added.scheduled, 0);
   line.leased := line.leased + coalesce(added.leased, 0);
   line.bytes := line.bytes + coalesce(added.bytes, 0);
+  line.arrived := line.arrived + coalesce(added.arrived, 0);
   RETURN line;
 END
 $$;

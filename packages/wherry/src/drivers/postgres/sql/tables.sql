@@ -15,6 +15,10 @@
 -- is, and only then costs entries in more indexes. What gets one while it lies behind the frontier
 -- moves to the lane of no strand, where the frontier does not count.
 --
+-- Who joins messages by keys takes the queue's number, too, from the keys, behind an OFFSET 0. Else the
+-- planner, if the table's statistics are of a time when it was empty, may read the whole queue and
+-- look for each message among the keys.
+--
 -- Functions that the driver calls say how their statements are planned: by index, row by row, with one
 -- plan for all arguments, not compiled. What is best for a small table, or for one in statistics of
 -- long ago, is ruinous when it has grown, and a session keeps its plans. Functions that they call
@@ -36,6 +40,9 @@ CREATE SEQUENCE wherry.message_sequence MAXVALUE 281474976710655;
 
 -- Of leases: a token is 1024 times this and the message's place in the lease, at most 2^53.
 CREATE SEQUENCE wherry.lease_number MAXVALUE 8796093022207;
+
+-- Of parts of leases, but for the first of each.
+CREATE SEQUENCE wherry.lease_part AS int CYCLE;
 
 -- Of counters of transactions that last (registers.sql).
 CREATE SEQUENCE wherry.pending_tally;
@@ -146,6 +153,7 @@ CREATE TABLE wherry.frontier (
   scheduled bigint NOT NULL,
   leased bigint NOT NULL,
   bytes bigint NOT NULL,
+  arrived bigint NOT NULL,
   -- The limits that the last taker went by; the sweeper, which is told none, goes by them too.
   slots int NOT NULL,
   group_rate_max bigint,
@@ -168,6 +176,8 @@ CREATE TABLE wherry.tally (
   scheduled bigint NOT NULL,
   leased bigint NOT NULL,
   bytes bigint NOT NULL,
+  -- Messages that ever came: rates are made of it.
+  arrived bigint NOT NULL,
   PRIMARY KEY (queue, slot, version)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 

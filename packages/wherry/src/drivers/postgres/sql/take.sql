@@ -5,6 +5,8 @@
 -- `message` but what can be replaced (keepLast), and that is skipped when somebody does so.
 CREATE TYPE wherry.taken AS (
   is_missing boolean,
+  -- So much came up at once that nothing can be taken yet: ask again.
+  is_unready boolean,
   -- When a rate limit lets the next one go that it held back; null: none did.
   retry_in bigint,
   -- Milliseconds since 1970.
@@ -49,6 +51,11 @@ BEGIN
   moment := wherry.now(clock);
   line := wherry.heed(old, slots, group_rate_max, group_rate_per, moment);
   line := wherry.wake(line, moment);
+  IF wherry.is_asleep(queue_number, moment) THEN
+    PERFORM wherry.write_frontier(line);
+    answer.is_unready := true;
+    RETURN answer;
+  END IF;
   IF max_in_flight IS NOT NULL THEN
     max_messages := least(max_messages, max_in_flight - (wherry.totals(queue_number)).leased);
   END IF;

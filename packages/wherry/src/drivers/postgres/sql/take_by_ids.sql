@@ -29,8 +29,11 @@ RETURNS TABLE (lane int, sequence bigint, at bigint) LANGUAGE sql STABLE AS $$
   FROM unnest(message_sequences) WITH ORDINALITY AS asked(sequence, at)
   CROSS JOIN LATERAL (
     SELECT message.lane, message.sequence
-    FROM (SELECT DISTINCT lane.lane FROM wherry.lane WHERE lane.queue = queue_number) AS listed
-    JOIN wherry.message ON message.queue = queue_number AND message.lane = listed.lane
+    FROM (
+      SELECT DISTINCT lane.queue, lane.lane FROM wherry.lane WHERE lane.queue = queue_number
+      OFFSET 0
+    ) AS listed
+    JOIN wherry.message ON message.queue = listed.queue AND message.lane = listed.lane
       AND message.sequence = asked.sequence
     WHERE message.id IS NULL
   ) AS message
@@ -75,8 +78,11 @@ BEGIN
   line := wherry.wake(line, moment);
   FOR chosen IN
     SELECT message.lane, message.sequence, place, group_id
-    FROM wherry.locate(queue_number, message_sequences, ids) AS located
-    JOIN wherry.message ON message.queue = queue_number AND message.lane = located.lane
+    FROM (
+      SELECT queue_number AS queue, * FROM wherry.locate(queue_number, message_sequences, ids)
+      OFFSET 0
+    ) AS located
+    JOIN wherry.message ON message.queue = located.queue AND message.lane = located.lane
       AND message.sequence = located.sequence
     WHERE (parked IS NOT NULL OR (expires_at <= moment) IS NOT TRUE)
       AND CASE WHEN place IS NULL THEN wherry.is_behind(line, message.lane, message.sequence)

@@ -52,7 +52,7 @@ class Findings {
 /**
  * Which queues of a cluster are due for the sweeper. Their scripts cannot note it where it is asked
  * for, so whoever called them does; what a process that died did not note is found by a look at all
- * queues every few minutes, and whenever somebody touches the queue.
+ * queues every few minutes and after each failover, and whenever somebody touches the queue.
  */
 export class DueQueues {
   readonly #parts: DueQueuesParts;
@@ -122,7 +122,13 @@ export class DueQueues {
         return [number, dueAt, claimed.includes(number) ? claimedUntil : 0];
       }),
     );
-    await this.#parts.run('due-note', words.flat());
+    try {
+      await this.#parts.run('due-note', words.flat());
+    } catch (error) {
+      // What was found is the caller's now; the claims end by themselves.
+      findings.failure = storageError(error);
+      for (const number of queueNumbers) this.#noted.delete(number);
+    }
   }
 
   /** @returns when it is due next; 0: not */

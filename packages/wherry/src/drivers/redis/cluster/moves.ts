@@ -176,7 +176,9 @@ async function leave(
 ): Promise<ReadonlySet<Journey>> {
   const sources = [...bySource(journeys)];
   const left = await Promise.all(sources.map(([, group]) => leaveFrom(store, group)));
-  const gone = left.flat();
+  const hasGone = new Set(left.flat());
+  // In a group, who comes first is next.
+  const gone = journeys.filter((journey) => hasGone.has(journey));
   const comers = gone.flatMap(({ copies }) => copies.map((copy) => ({ copy, publishId: null })));
   const places = groupBy(comers, ({ copy }) => copy.target.number);
   const tellings = await Promise.allSettled(
@@ -189,7 +191,7 @@ async function leave(
       sources.map(([source], i) => [source, left[i]!.map(({ transfer }) => transfer)]),
     );
   }
-  return new Set(gone);
+  return hasGone;
 }
 
 async function leaveFrom(store: RedisStore, journeys: readonly Journey[]): Promise<Journey[]> {

@@ -62,7 +62,21 @@ function areIndependent(items: readonly PublishItem[]): boolean {
     ...(deduplicationId === null ? [] : [`${keepLast === true} ${deduplicationId}`]),
     ...(fence === undefined ? [] : [`fence ${fence.key}`]),
   ]);
-  return !items.some(drops) && new Set(names).size === names.length;
+  return !items.some(drops) && new Set(names).size === names.length && items.every(isInOrder());
+}
+
+/**
+ * Members of a group come in their order where one place decides on all: others that decide may be
+ * quicker than the one before.
+ */
+function isInOrder(): (item: PublishItem) => boolean {
+  const homes = new Map<string, number>();
+  return ({ message: { groupId }, targets }) => {
+    if (groupId === null) return true;
+    const home = homes.get(groupId) ?? targets[0]!.number;
+    homes.set(groupId, home);
+    return home === targets[0]!.number;
+  };
 }
 
 /** Neighbours that are simple go together, others one by one. */

@@ -3,9 +3,10 @@
 -- KEYS[1] is the base of the topology's keys. ARGV: most queues to answer; one more to answer, due or
 -- not ('': none)
 -- Answers: the time, until when these are claimed, 1 if it is time to look at all queues (for what a
--- process that died did not note), these queues, then the next queue and when it is due, if any.
+-- process that died did not note, or a failover lost), these queues, then the next queue and when it
+-- is due, if any.
 --@include call
-local CLAIM_MS, PASS_MS = 60000, 300000
+local CLAIM_MS, PASS_MS = 10000, 300000
 local index, facts = KEYS[1] .. 'due', KEYS[1] .. 'facts'
 local claimed_until = string.format('%.0f', now + CLAIM_MS)
 redis.call('HDEL', facts, '')
@@ -25,10 +26,15 @@ if not claimed[also] and redis.call('ZSCORE', index, also) then
   claim(also)
 end
 
+-- It is another where the server restarted, or another took over: what was noted last may be gone.
+local replication = redis.pcall('INFO', 'replication')
+local history = type(replication) == 'string' and string.match(replication, 'master_replid:(%w+)') or ''
+
 local passed = tonumber(redis.call('HGET', facts, 'passed') or 0)
-local is_pass_due = now >= passed + PASS_MS or now < passed
+local is_over = now >= passed + PASS_MS or now < passed
+local is_pass_due = is_over or redis.call('HGET', facts, 'history') ~= history
 if is_pass_due then
-  redis.call('HSET', facts, 'passed', string.format('%.0f', now))
+  redis.call('HSET', facts, 'passed', string.format('%.0f', now), 'history', history)
 end
 
 local answer = { now, tonumber(claimed_until), is_pass_due and 1 or 0, numbers }

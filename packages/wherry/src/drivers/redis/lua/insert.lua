@@ -9,6 +9,7 @@ end
 -- message: what a state says of it, and its sequence
 -- id: if it does not follow from the record's timestamp and the sequence
 local function insert(queue, message, record, id)
+  queue.arrived = queue.arrived + 1
   queue.bytes = queue.bytes + message.bytes
   message.key = key_of(message.sequence)
   if id then

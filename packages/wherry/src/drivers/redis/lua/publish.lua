@@ -129,6 +129,7 @@ local function publish_run(run)
     xadd(stream, key .. id_end, rest)
   end
   queue.seq, queue.bytes = queue.seq + run.count, bytes
+  queue.arrived = queue.arrived + run.count
   lengthen_tail(queue, run.priority, run.count)
   tell(queue, READY)
   return first

@@ -11,7 +11,7 @@
 -- message id, token, bytes and the bound that it is dropped for by turns. If it would not do, it is
 -- only what it would be.
 insist()
-local LEASE_MS = 60000
+local LEASE_MS = 20000
 local queue = open_queue(KEYS[1], cjson.decode(ARGV[FIRST]))
 local bytes, keep_last, is_trial = tonumber(ARGV[FIRST + 1]), ARGV[FIRST + 2], ARGV[FIRST + 3] == '1'
 local batch, receipts, leaving = leasing(queue, '#mover', now + LEASE_MS), {}, 0

@@ -16,7 +16,8 @@
 --   l             leases by key; when they end: batches.lua
 -- And beside them, only for messages that need it: ttl (by when they end, unless leased), ids (keys
 -- by ids that do not tell them), and what groups.lua, rates.lua and dedup.lua say.
-local NUMBERS = { 'seq', 'token', 'ready', 'scheduled', 'leased', 'bytes', 'suspects', 'due' }
+local NUMBERS =
+  { 'seq', 'token', 'ready', 'scheduled', 'leased', 'bytes', 'suspects', 'due', 'arrived' }
 local FIELDS =
   { 'name', 'deleted', 'hungry', 'thirsty', 'bucket', 'slots', 'groupRate', unpack(NUMBERS) }
 

@@ -52,14 +52,6 @@ local function moved_copy(item, record)
   return copy, item.isCopy and make_id(queue, struct.unpack('>I6', record), sequence) or id
 end
 
-local function duplicate_of(item)
-  if item.known and find_by_id(queue, from_hex(item.known)) then
-    return { 'known' }
-  end
-  local sent = find_sent(queue, item.run)
-  return sent and { 'duplicate', sent }
-end
-
 -- What comes with the same transfer, by what it is told apart by.
 local coming = {}
 
@@ -82,6 +74,11 @@ local function note_coming(item, bytes)
   end
 end
 
+-- Whether one with its deduplicationId comes before it.
+local function is_coming(item)
+  return window_of(queue, item.run) > 0 and coming_as(item, 'id')[item.run.deduplicationId]
+end
+
 -- Whether the copy will be a duplicate of one that comes before it.
 local function comes_twice(item)
   local run = item.run
@@ -89,8 +86,19 @@ local function comes_twice(item)
     return false
   end
   local fence = run.fence and coming_as(item, 'fence')[run.fence.key]
-  local is_sent = window_of(queue, run) > 0 and coming_as(item, 'id')[run.deduplicationId]
-  return is_sent or fence and run.fence.value <= fence
+  return is_coming(item) or fence and run.fence.value <= fence
+end
+
+local function duplicate_of(item)
+  if item.known and find_by_id(queue, from_hex(item.known)) then
+    return { 'known' }
+  end
+  local sent = find_sent(queue, item.run)
+  -- What a fence keeps out has no id to name; what comes before it will.
+  if sent == '' and is_coming(item) then
+    return nil
+  end
+  return sent and { 'duplicate', sent }
 end
 
 -- Takes room for a message that takes the place of another, of so many bytes, if that is still there

@@ -46,6 +46,8 @@ local function remove_replaced(queue, run)
   end
   record_of(queue, message)
   remove(queue, message)
+  -- The one that takes its place does not count.
+  queue.arrived = queue.arrived - 1
   return message
 end
 

@@ -11,7 +11,7 @@
 --   transfers  when the sweeper is to look after the first three: h, d or y and its name, by moment
 -- A place that is asked for a decision that it has not made decides against it, for good.
 local HELD, DEPARTING, DECIDED = 'h', 'd', 'y'
-local PATIENCE = 20000
+local PATIENCE = 10000
 local DAY = 24 * 60 * 60 * 1000
 
 local function watch(queue, kind, name)

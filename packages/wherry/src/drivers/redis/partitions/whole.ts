@@ -22,6 +22,7 @@ export async function countsOfAll(
     leased: sum(({ leased }) => leased),
     bytes: sum(({ bytes }) => bytes),
     oldestTimestamp: oldest.length === 0 ? null : Math.min(...oldest),
+    arrived: sum(({ arrived }) => arrived),
   };
 }
 
