@@ -98,6 +98,8 @@ const TEST_SOURCES: Readonly<Record<string, RegExp>> = {
   system: /^packages\/wherry\/test\/system\//,
   core: /^packages\/wherry\/test\/core\//,
   lmdb: /^packages\/wherry\/test\/drivers\/lmdb\//,
+  redis: /^packages\/wherry\/test\/drivers\/redis\//,
+  postgres: /^packages\/wherry\/test\/drivers\/postgres\//,
   crash: /^packages\/wherry\/test\/crash/,
   faults: /^packages\/wherry\/test\/faults/,
 };
@@ -110,11 +112,29 @@ test('guarantees.md has every guarantee, and the tests that it names are there',
   assert.deepEqual(numbers, numbersTo(16));
   const named = namedTests(page);
   assert.ok(named.length > 100, `only ${named.length} tests are named`);
-  const missing = named.filter(
-    ([area, title]) => !titlesOf(area).some((one) => isPrefix(title, one)),
-  );
-  assert.deepEqual(missing, []);
+  assert.deepEqual(missingOf(named), []);
 });
+
+for (const [path, rowsMin] of [
+  ['docs/redis.md', 15],
+  ['docs/postgres.md', 7],
+] as const) {
+  test(`${path} says what is lost when, and the tests that it names are there`, () => {
+    const page = readPage(path);
+    const [, losses = ''] = /^## What is lost when$(.*?)^##/ms.exec(page.text) ?? [];
+    const rows = tableRowsOf({ ...page, text: losses }).filter(({ length }) => length === 4);
+    assert.ok(rows.length >= rowsMin, `only ${rows.length} rows`);
+    for (const [, , , tests] of rows) {
+      const named = namedTests({ ...page, text: tests! });
+      assert.ok(named.length > 0, tests);
+      assert.deepEqual(missingOf(named), []);
+    }
+  });
+}
+
+function missingOf(named: readonly [area: string, title: string][]): unknown[] {
+  return named.filter(([area, title]) => !titlesOf(area).some((one) => isPrefix(title, one)));
+}
 
 test('guarantees.md names a test in every cell that says that something holds', () => {
   const rows = tableRowsOf(readPage('docs/guarantees.md')).filter((row) => row.length === 3);
@@ -183,7 +203,9 @@ test('errors.md lists every class, and every code with the class that has it', (
 
 /** Codes are given to a constructor, or as its option. */
 function codesIn(source: string): string[] {
-  const given = source.matchAll(/(?:super\(|\bcode: |code \?\?|new MessageQueueError\()\s*'([A-Z_]+)'/g);
+  const given = source.matchAll(
+    /(?:super\(|\bcode: |code \?\?|new MessageQueueError\()\s*'([A-Z_]+)'/g,
+  );
   return Array.from(given, ([, code]) => code!);
 }
 

@@ -29,7 +29,9 @@ export function buildProgram(line: CommandLine, flags: { json: boolean; color: b
   const { stdout, stderr, env } = line.io;
   const width = (stream: { columns?: number }): number => stream.columns ?? 100;
   const program = new Command('wherry')
-    .description('Durable message queues in a folder: create them, send, consume, look after them.')
+    .description(
+      'Durable message queues, in a folder or on a server: create them, send, consume, look after them.',
+    )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .option('--store <url|dir>', 'the store (default: $WHERRY_STORE, else ./wherry-data)')

@@ -87,9 +87,7 @@ for (const [kind, urlOf] of Object.entries(KINDS)) {
     assert.equal(await folder.ok(['consume', 'moved']), '1\n2\n');
     await store.ok(['import', '-'], { input: archive });
     assert.equal(await store.ok(['consume', 'moved']), '1\n2\n');
-    if (!kind.startsWith('redis')) {
-      assert.match(await store.ok(['doctor']), /No problems found\.\n$/);
-    }
+    assert.match(await store.ok(['doctor']), /No problems found\.\n$/);
     const { phases } = await store.json<{ phases: unknown[] }>(['bench', '--messages', '200']);
     assert.equal(phases.length, 3);
   });

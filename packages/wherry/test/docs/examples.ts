@@ -134,6 +134,8 @@ function tsconfig(): object {
       paths: {
         wherry: [join(sources, 'index.ts')],
         'wherry/testing': [join(sources, 'testing/index.ts')],
+        // One pattern is enough for all drivers.
+        'wherry/*': [join(sources, 'drivers/*/index.ts')],
       },
     },
     include: ['*.ts'],

@@ -26,7 +26,7 @@ export function registerDoctor(program: Command, line: CommandLine): void {
   addExamples(command, {
     'Check the store': 'wherry doctor',
     'Check, mend and compact another one': 'wherry doctor /var/lib/app/queues --repair --compact',
-    'Check one on a server': 'wherry doctor postgres://127.0.0.1/app',
+    'Check one on a server': 'wherry doctor redis://127.0.0.1:6379',
   });
   line.handle<DoctorOptions>(command, async ({ io, output, storeUrl }, options, [store]) => {
     const progress = await startProgress(io.stderr, null);
