@@ -165,6 +165,9 @@ DECLARE
   room bigint;
   -- By the queue's rate.
   allowed bigint;
+  -- A limit that has changed fills the queue's bucket from when it is first asked.
+  unasked wherry.frontier := line;
+  is_asked boolean := false;
 BEGIN
   choice.is_plain := false;
   choice.is_grouped := false;
@@ -196,6 +199,7 @@ BEGIN
       coalesce(wherry.turn(next.lane, next.sequence), wherry.last_turn()), turns
     ) - passed;
     IF plain_count > 0 THEN
+      is_asked := is_asked OR page.overdue[passed + 1] IS NOT TRUE;
       IF allowed = 0 AND page.overdue[passed + 1] IS NOT TRUE THEN
         choice.retry_in := wherry.rate_wait(line);
         EXIT;
@@ -207,6 +211,7 @@ BEGIN
       IF page.overdue IS NOT NULL THEN
         plain := wherry.set_overdue_aside(line.queue, plain);
       END IF;
+      is_asked := is_asked OR plain.sequences IS NOT NULL;
       passed := passed + plain_count;
       held := (held.lanes || plain.lanes, held.sequences || plain.sequences);
       line := wherry.spend(line, rate_per, coalesce(cardinality(plain.sequences), 0));
@@ -228,9 +233,11 @@ BEGIN
     ELSIF next.place = 'suspect' AND cardinality(held.sequences) > 0 THEN
       EXIT;
     ELSIF allowed = 0 THEN
+      is_asked := true;
       choice.retry_in := wherry.rate_wait(line);
       EXIT;
     ELSIF wherry.lease_one(line.queue, next.lane, next.sequence, next.replaceable) THEN
+      is_asked := true;
       held := (held.lanes || next.lane, held.sequences || next.sequence);
       line := wherry.spend(line, rate_per, 1);
       IF next.group_id IS NOT NULL THEN
@@ -254,6 +261,12 @@ BEGIN
   END LOOP;
   CLOSE ready_ones;
   CLOSE suspects;
+  IF NOT is_asked THEN
+    line.bucket_level := unasked.bucket_level;
+    line.bucket_at := unasked.bucket_at;
+    line.bucket_max := unasked.bucket_max;
+    line.bucket_per := unasked.bucket_per;
+  END IF;
   choice.line := wherry.pass(line, page.lanes[1 : passed], page.sequences[1 : passed]);
   choice.held := held;
   RETURN choice;
