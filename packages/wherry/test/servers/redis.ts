@@ -9,7 +9,7 @@
  * `kill()`, `pause()` and `restart()` keep folder and port, so that clients find it again.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
@@ -39,6 +39,8 @@ export interface RedisOptions {
   readonly users?: readonly RedisUser[];
   /** Speaks TLS only, with a certificate signed by itself. */
   readonly tls?: boolean;
+  /** With TLS: has the certificate of this one, so that they trust each other. */
+  readonly certificateOf?: RedisServer;
 }
 
 /** A Redis server, or a node of a cluster. */
@@ -59,7 +61,7 @@ export class RedisServer {
     this.folder = serverFolder('redis');
     const login = users[0] === undefined ? '' : `${users[0].name}:${users[0].password}@`;
     this.url = `${tls ? 'rediss' : 'redis'}://${login}127.0.0.1:${port}`;
-    if (tls) this.ca = makeCertificate(this.folder);
+    if (tls) this.ca = makeCertificate(this.folder, options.certificateOf);
     const file = join(this.folder, 'redis.conf');
     writeFileSync(file, configuration(port, this.folder, options));
     this.#command = { program: 'redis-server', args: [file], ready: /Ready to accept/ };
@@ -142,7 +144,7 @@ function configuration(port: number, folder: string, options: RedisOptions): str
     'jemalloc-bg-thread': 'no',
     'repl-diskless-sync-delay': 0,
     'shutdown-timeout': 1,
-    ...(tls ? tlsSettings(port, folder) : { port }),
+    ...(tls ? { 'tls-replication': 'yes', ...tlsSettings(port, folder) } : { port }),
     ...config,
   };
   const accounts = users.map(
@@ -153,7 +155,8 @@ function configuration(port: number, folder: string, options: RedisOptions): str
   return `${[...lines, ...accounts].join('\n')}\n`;
 }
 
-function tlsSettings(port: number, folder: string): Record<string, string | number> {
+/** Lines of the configuration of whoever speaks TLS only. @param folder has the certificate */
+export function tlsSettings(port: number, folder: string): Record<string, string | number> {
   const certificate = join(folder, 'cert.pem');
   return {
     port: 0,
@@ -165,8 +168,14 @@ function tlsSettings(port: number, folder: string): Record<string, string | numb
   };
 }
 
-/** Makes cert.pem and key.pem in `folder`. @returns the certificate */
-function makeCertificate(folder: string): string {
+/** Makes cert.pem and key.pem in `folder`, or copies another's. @returns the certificate */
+function makeCertificate(folder: string, other?: RedisServer): string {
+  if (other !== undefined) {
+    for (const name of ['cert.pem', 'key.pem']) {
+      copyFileSync(join(other.folder, name), join(folder, name));
+    }
+    return readFileSync(join(folder, 'cert.pem'), 'utf8');
+  }
   const words =
     'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 ' +
     '-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1,DNS:localhost ' +

@@ -12,7 +12,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
-import { type RedisOptions, type RedisServer, startRedis } from './redis.ts';
+import { type RedisOptions, type RedisServer, startRedis, tlsSettings } from './redis.ts';
 import { ServerProcess, poll, removeFolder, serverFolder } from './server-process.ts';
 
 const SENTINELS = 3;
@@ -57,6 +57,11 @@ export class SentinelGroup {
     return this.#servers[1];
   }
 
+  /** A file with the certificate that all have, where they speak TLS. */
+  get certificateFile(): string {
+    return join(this.master.folder, 'cert.pem');
+  }
+
   /** Asks the Sentinels to promote the replica. @returns the new master, when all agree */
   async failover(): Promise<RedisServer> {
     await this.#ask(this.#sentinels[0]!, ['SENTINEL', 'FAILOVER', NAME]);
@@ -92,6 +97,14 @@ export class SentinelGroup {
     }, 'the Sentinels know each other');
   }
 
+  /** Lets every server and Sentinel hang: connections stay open, nothing is answered. */
+  pause(): void {
+    for (const one of [...this.#servers, ...this.#sentinels.map((each) => each.process)]) {
+      if (one instanceof ServerProcess) one.signal('SIGSTOP');
+      else one.pause();
+    }
+  }
+
   /** Ends every server and removes its folder. */
   async stop(): Promise<void> {
     await Promise.all(
@@ -104,7 +117,8 @@ export class SentinelGroup {
   }
 
   async #ask({ host, port }: Sentinel, [command, ...args]: string[]): Promise<unknown> {
-    const client = new Redis({ host, port });
+    const { ca } = this.master;
+    const client = new Redis({ host, port, ...(ca !== undefined && { tls: { ca } }) });
     try {
       return await client.call(command!, ...args);
     } finally {
@@ -115,10 +129,12 @@ export class SentinelGroup {
 
 /** Starts the group and waits until a failover would work. */
 export async function startSentinels(
-  options: Pick<RedisOptions, 'config'> = {},
+  options: Pick<RedisOptions, 'config' | 'tls'> = {},
 ): Promise<SentinelGroup> {
   const master = await startRedis(options);
   const replica = await startRedis({
+    ...options,
+    certificateOf: master,
     config: { ...options.config, replicaof: `127.0.0.1 ${master.port}` },
   });
   const sentinels: Sentinel[] = [];
@@ -137,8 +153,9 @@ async function startSentinel(master: RedisServer): Promise<Sentinel> {
   const port = await freePort();
   const folder = serverFolder('sentinel');
   const file = join(folder, 'sentinel.conf');
+  const secure = { 'tls-replication': 'yes', ...tlsSettings(port, master.folder) };
   const lines = [
-    `port ${port}`,
+    ...Object.entries(master.ca === undefined ? { port } : secure).map((line) => line.join(' ')),
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${master.port} ${QUORUM}`,

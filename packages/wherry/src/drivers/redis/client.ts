@@ -5,6 +5,10 @@ import { isCluster, type RedisClient, type RedisSettings } from './options.ts';
 /** A socket on which an answer is owed and nothing comes for so long is dead. Milliseconds. */
 const SILENCE_MAX_MS = 5_000;
 const CONNECT_MAX_MS = 5_000;
+/** A server that does not take leave in so long is left without. Milliseconds. */
+const LEAVE_MAX_MS = 1_000;
+/** A Sentinel that does not answer for so long is passed over. Milliseconds. */
+const SENTINEL_SILENCE_MAX_MS = 1_500;
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
@@ -23,6 +27,7 @@ function ownOptions(settings: RedisSettings): RedisOptions {
   return {
     connectTimeout: CONNECT_MAX_MS,
     socketTimeout: SILENCE_MAX_MS,
+    disconnectTimeout: LEAVE_MAX_MS,
     connectionName: settings.prefix,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -48,6 +53,7 @@ export function createClient(settings: RedisSettings): RedisClient {
       slotsRefreshInterval: 60_000,
       slotsRefreshTimeout: CONNECT_MAX_MS,
       redisOptions: own,
+      ...(own.natMap !== undefined && { natMap: own.natMap }),
       // What becomes of a call whose node is gone is decided by us.
       retryDelayOnFailover: 0,
       // A certificate is for a name, not for the address that it has today.
@@ -65,6 +71,9 @@ export function createClient(settings: RedisSettings): RedisClient {
   };
   if (address.kind === 'sentinel') {
     return new Redis({
+      // Without these, `tls` counts for neither the servers nor the Sentinels.
+      ...(own.tls !== undefined && { enableTLSForSentinelMode: true, sentinelTLS: own.tls }),
+      sentinelCommandTimeout: SENTINEL_SILENCE_MAX_MS,
       ...single,
       sentinels: [...address.nodes],
       name: address.primary,
@@ -103,11 +112,14 @@ export function createListener(client: RedisClient): Redis | null {
     lazyConnect: true,
     enableOfflineQueue: true,
     retryStrategy: () => null,
+    // Else it would go on asking Sentinels that are gone.
+    sentinelRetryStrategy: () => null,
     reconnectOnError: null,
     maxRetriesPerRequest: 0,
     autoResubscribe: false,
     connectTimeout: CONNECT_MAX_MS,
     socketTimeout: SILENCE_MAX_MS,
+    disconnectTimeout: LEAVE_MAX_MS,
     protocol: 2,
   };
   if (!isCluster(client)) return client.duplicate(options);
@@ -123,6 +135,8 @@ export async function endClient(client: RedisClient): Promise<void> {
   const open = connections.filter(({ status }) => HAVE_SOCKETS.has(status));
   const ended = open.map((one) => new Promise<void>((resolve) => one.once('end', resolve)));
   client.disconnect();
+  // Connected after all, it would begin to watch the Sentinels, and nobody would end that.
+  for (const { stream } of open) if (stream?.connecting) stream.destroy();
   await Promise.all(ended);
 }
 

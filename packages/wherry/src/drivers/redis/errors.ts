@@ -115,6 +115,16 @@ const UNTRUSTED: Reply = {
 /** From TLS, before anything was sent. */
 const CERTIFICATE = /certificate|CERT_|ERR_TLS/i;
 
+const DAMAGED: Reply = {
+  code: 'STORAGE_DAMAGED',
+  meaning:
+    "A queue's stream is ahead of the queue's numbers: their key was evicted or deleted. " +
+    "Mend it with 'wherry doctor --repair', and set maxmemory-policy noeviction.",
+};
+
+/** Of a sequence that has begun anew. */
+const BEHIND_STREAM = /ID specified in XADD is equal or smaller/;
+
 /** As scripts are told of it by Redis 7. */
 const SCRIPT_NOPERM = /The user executing the script can't/;
 
@@ -124,18 +134,21 @@ const LOST =
 
 /** What they say when a command could not be sent at all. */
 const UNSENT =
-  /Stream isn't writeable|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|Failed to refresh slots cache|None of startup nodes|All sentinels are unreachable|Node is disconnected/;
+  /Stream isn't writeable|connect ETIMEDOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|Failed to refresh slots cache|None of startup nodes|All sentinels are unreachable|Node is disconnected/;
 
 const AWAY =
-  'The Redis server does not answer. Check that it runs and can be reached; the store goes on by ' +
-  'itself when it is back.';
+  'The Redis server does not answer. Check that it runs and can be reached, and with rediss ' +
+  'that it speaks TLS and its certificate is trusted; the store goes on by itself when it is back.';
 
 /** @param error what a command was rejected with */
 export function failureOf(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   const code = (error as { code?: unknown } | null)?.code;
   const words = typeof code === 'string' ? `${code} ${text}` : text;
-  const reply = replyOf(text) ?? (CERTIFICATE.test(words) ? UNTRUSTED : undefined);
+  const isBehind = BEHIND_STREAM.test(text);
+  const reply = isBehind
+    ? DAMAGED
+    : (replyOf(text) ?? (CERTIFICATE.test(words) ? UNTRUSTED : undefined));
   if (reply !== undefined) {
     return { retriable: false, passing: false, unknown: false, ...reply };
   }

@@ -46,12 +46,14 @@ type Inspection = readonly [
   memory: number,
   streams: readonly number[],
 ];
-type Part = readonly [count: number, behind: number, bytes: number, next: Buffer];
+type Part = readonly [count: number, behind: number, bytes: number, next: Buffer, highest: number];
 
 /** What a queue holds, counted. */
 interface Counted {
   readonly messages: number;
   readonly bytes: number;
+  /** Of the sequences of its messages. */
+  readonly highest: number;
   /** By priority, how many of its stream are behind the cursor. */
   readonly tails: ReadonlyMap<number, number>;
 }
@@ -123,6 +125,7 @@ class Examination {
     const tails = new Map<number, number>();
     let messages = 0;
     let bytes = 0;
+    let highest = 0;
     const add = async (priority: number | '', start: string): Promise<number> => {
       let allBehind = 0;
       let from: string | null = start;
@@ -132,9 +135,10 @@ class Examination {
           [this.#number],
           [priority, from, PART],
         );
-        const [count, behind, partBytes, next] = answer as Part;
+        const [count, behind, partBytes, next, partHighest] = answer as Part;
         messages += count;
         bytes += partBytes;
+        highest = Math.max(highest, partHighest);
         allBehind += behind;
         from = next.length === 0 ? null : next.toString();
       }
@@ -145,22 +149,24 @@ class Examination {
       tails.set(priority, await add(priority, ''));
     }
     await add('', '0');
-    return { messages, bytes, tails };
+    return { messages, bytes, highest, tails };
   }
 
   async #compare(
     [numbers, [ready, scheduled, leased], bytesToCome]: Inspection,
-    { bytes, tails }: Counted,
+    { bytes, highest, tails }: Counted,
     repair: boolean,
   ): Promise<void> {
     const stored = numbers.slice(2);
     const found = [ready!, scheduled!, leased!, bytes + bytesToCome];
     const wrong = NAMES.filter((_, i) => stored[i] !== found[i]);
-    if (wrong.length === 0) return;
+    const isBehind = numbers[0]! < highest;
+    if (wrong.length === 0 && !isBehind) return;
     const told = wrong.map((name) => {
       const i = NAMES.indexOf(name);
       return `${name} is ${stored[i]}, but there are ${found[i]}`;
     });
+    if (isBehind) told.push(`its sequence is ${numbers[0]}, but there is a message ${highest}`);
     this.problems.push({
       code: 'counters',
       message: `The counters of '${this.#name}' are wrong: ${told.join('; ')}.`,
@@ -169,7 +175,7 @@ class Examination {
     const answer = await this.#store.run(
       'set-numbers',
       [this.#number],
-      [...numbers, ...found, ...[...tails].flat()],
+      [...numbers, ...found, highest, ...[...tails].flat()],
     );
     this.repaired += answer as number;
   }

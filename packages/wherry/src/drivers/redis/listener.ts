@@ -20,6 +20,8 @@ export class Listener {
   readonly #receivers = new Map<string, Receive>();
   readonly #onGap: () => void;
   #connection: Redis | null = null;
+  /** Not connected yet. */
+  #attempt: Redis | null = null;
   #stopPulse: (() => void) | null = null;
   #connecting: Promise<void> = Promise.resolve();
   readonly #closing = new AbortController();
@@ -46,6 +48,7 @@ export class Listener {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#stopPulse?.();
+    if (this.#attempt !== null) await endClient(this.#attempt);
     await this.#connecting.catch(() => undefined);
     const connection = this.#connection;
     this.#connection = null;
@@ -85,7 +88,10 @@ export class Listener {
     // Its errors come as rejections too; later ones, the connection for calls meets and tells.
     connection.on('error', () => undefined);
     connection.on('message', (channel, payload) => this.#receivers.get(channel)?.(payload));
-    await connection.connect();
+    this.#attempt = connection;
+    await connection.connect().finally(() => {
+      this.#attempt = null;
+    });
     const channels = [...this.#receivers.keys()];
     if (channels.length > 0) await connection.subscribe(...channels);
     this.#connection = connection;
@@ -96,6 +102,8 @@ export class Listener {
     connection.once('end', () => {
       if (this.#connection !== connection) return;
       this.#connection = null;
+      // What it had to the Sentinels does not end by itself.
+      void endClient(connection);
       this.#connecting = this.#connect().catch(() => undefined);
     });
     this.#onGap();

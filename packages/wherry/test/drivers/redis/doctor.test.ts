@@ -135,3 +135,33 @@ test('a queue that is in use is examined all the same, and a cluster', async () 
   await driver.close();
   await cluster.stop();
 });
+
+test('a queue whose numbers were lost refuses sends, until it is mended', async (t) => {
+  const server = await startRedis();
+  t.after(() => server.stop());
+  const driver = await openDriver({ url: server.url, prefix: 'app' });
+  t.after(() => driver.close());
+  const queue = await createQueue(driver, 'q');
+  for (const body of ['a', 'b', 'c']) await send(driver, [queue], body);
+  const [held] = receipts(queue, await take(driver, queue, 1));
+  await send(driver, [queue], 'later', { delay: 3_600_000 });
+  await server.cli('DEL', `app:{q${queue.number}}:q`);
+  await assert.rejects(send(driver, [queue], 'd'), {
+    code: 'STORAGE_DAMAGED',
+    retriable: false,
+    message: /evicted or deleted.*wherry doctor --repair.*noeviction/,
+  });
+  const { repaired } = await examineRedis({ url: server.url, prefix: 'app', repair: true });
+  assert.equal(repaired, 1);
+  const { problems } = await examineRedis({ url: server.url, prefix: 'app' });
+  assert.deepEqual(problems, []);
+  assert.equal((await send(driver, [queue], 'd')).status, 'stored');
+  const { ready, scheduled, leased } = await driver.counts(queue);
+  assert.deepEqual({ ready, scheduled, leased }, { ready: 3, scheduled: 1, leased: 1 });
+  assert.deepEqual(await driver.settle([held!]), []);
+  const taken = await take(driver, queue, 10);
+  assert.deepEqual(
+    taken.map(({ body }) => String(body)),
+    ['b', 'c', 'd'],
+  );
+});

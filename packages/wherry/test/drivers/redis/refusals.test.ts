@@ -126,13 +126,16 @@ test('how durable it is, the server says', async () => {
   }
 });
 
-test('waitReplicas: confirmed when the replicas have it, else refused', async () => {
+test('waitReplicas: confirmed when the replicas have it, else refused', async (t) => {
   const server = await startRedis();
+  t.after(() => server.stop());
   const config = { replicaof: `127.0.0.1 ${server.port}` };
   const replica = await startRedis({ config });
+  t.after(() => replica.stop());
   const linked = async (): Promise<string> => replica.cli('INFO', 'replication');
   await poll(async () => (await linked()).includes('link_status:up'), 'the replica is there');
-  const driver = await openDriver({ url: `${server.url}?waitReplicas=1`, callTimeout: 400 });
+  const driver = await openDriver({ url: `${server.url}?waitReplicas=1`, callTimeout: 3_000 });
+  t.after(() => driver.close());
   const queue = await createQueue(driver, 'q');
   for (let i = 0; i < 20; i += 1) {
     assert.equal((await send(driver, [queue], 'a')).status, 'stored');
@@ -147,8 +150,6 @@ test('waitReplicas: confirmed when the replicas have it, else refused', async ()
   await assert.rejects(send(driver, [queue], 'b'), { code: 'STORAGE_REPLICAS', retriable: true });
   replica.continue();
   assert.equal((await send(driver, [queue], 'c')).status, 'stored');
-  await driver.close();
-  await Promise.all([server.stop(), replica.stop()]);
 });
 
 async function prefixOf(server: { cli(...args: string[]): Promise<string> }): Promise<string> {
