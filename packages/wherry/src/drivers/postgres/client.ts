@@ -34,6 +34,7 @@ export interface PostgresPool {
   connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void;
   end(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'connect' | 'remove', listener: (client: PostgresClient) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
@@ -47,4 +48,5 @@ export interface SingleClient extends PostgresClient {
 export interface ClientFacts {
   /** The process of the server, as the connection's partner said at its start. */
   readonly processID?: number | null;
+  readonly connection?: { readonly stream?: { readonly destroyed: boolean; destroy(): unknown } };
 }

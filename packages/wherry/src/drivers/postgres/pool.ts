@@ -15,6 +15,8 @@ import { after, sleepAbout } from './timers.ts';
 const RETRY_MS = 20;
 const RETRY_MAX_MS = 500;
 const IDLE_MS = 30_000;
+/** A server that does not answer a farewell is left without. */
+const FAREWELL_MS = 1_000;
 
 /** A client that its user keeps, and how to give it up. */
 export interface KeptClient {
@@ -31,6 +33,8 @@ export class Pool {
   /** Not with PgBouncer, which knows few parameters of a connection. */
   #hasStatementTimeout = true;
   #isClosing = false;
+  /** Those of our own pool. */
+  readonly #clients = new Set<PostgresClient>();
   /**
    * A connection that breaks is replaced when somebody needs one; whoever uses it then is told by
    * the statement that fails. Without a listener, the program would end.
@@ -101,7 +105,7 @@ export class Pool {
       const { Client } = await importPg();
       const client: SingleClient = this.#watched(new Client(this.#config(source.url)));
       await client.connect();
-      return { client, close: () => client.end() };
+      return { client, close: () => farewell([client], () => client.end()) };
     } catch (error) {
       throw connectError(error);
     }
@@ -144,6 +148,8 @@ export class Pool {
         connectionTimeoutMillis: callTimeout,
         idleTimeoutMillis: IDLE_MS,
       });
+      pool.on('connect', (client) => this.#clients.add(client));
+      pool.on('remove', (client) => this.#clients.delete(client));
     }
     pool.on('error', this.#ignore);
     return pool;
@@ -162,8 +168,28 @@ export class Pool {
     const pool = this.#pool;
     this.#pool = null;
     pool?.off('error', this.#ignore);
-    if ('url' in this.#settings.source) await pool?.end();
+    if ('url' in this.#settings.source && pool !== null) {
+      await farewell([...this.#clients], () => pool.end());
+    }
   }
+}
+
+/** Ends connections, and waits until they are gone; that of a server that hangs would never be. */
+async function farewell(
+  clients: readonly PostgresClient[],
+  end: () => Promise<void>,
+): Promise<void> {
+  const open = clients.filter((client) => streamOf(client)?.destroyed === false);
+  const gone = open.map((client) => new Promise<void>((resolve) => client.on('end', resolve)));
+  const cancel = after(FAREWELL_MS, () => {
+    for (const client of open) streamOf(client)!.destroy();
+  });
+  await Promise.all([end(), ...gone]);
+  cancel();
+}
+
+function streamOf(client: PostgresClient) {
+  return (client as ClientFacts).connection?.stream;
 }
 
 /** Loaded when a store is opened by its URL: who brings a pool has it already. */

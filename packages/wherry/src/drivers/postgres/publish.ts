@@ -139,7 +139,7 @@ function columnsOf(
     sqlList(queues.map(({ groupMaxInFlight }) => groupMaxInFlight)),
     queueIndexes.toSql(),
     priorities.toSql(),
-    sqlList(sizes),
+    sizes.some((size, index) => size !== bodies.lengths[index]) ? sqlList(sizes) : null,
     encodings.toSql(),
     sqlList(bodies.starts),
     sqlList(bodies.lengths),

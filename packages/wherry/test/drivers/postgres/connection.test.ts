@@ -50,6 +50,20 @@ describe('a connection', () => {
     silent.close();
   });
 
+  test('ends beside a server that hangs', async (t) => {
+    const sockets = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const before = sockets();
+    const connection = await connect({ url });
+    const kept = await connection.keepClient();
+    postgres.pause();
+    t.after(() => postgres.continue());
+    const begun = performance.now();
+    await Promise.all([kept.close(), connection.close()]);
+    assert.ok(performance.now() - begun < 5_000, 'it does not wait for a farewell for long');
+    await poll(() => sockets() === before, 'no socket is left');
+  });
+
   test('may be ended as soon as it is there', async () => {
     const message = (type: string, body: string): string =>
       `${type}\0\0\0${String.fromCharCode(4 + body.length)}${body}`;
