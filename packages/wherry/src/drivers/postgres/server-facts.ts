@@ -15,6 +15,8 @@ export interface ServerFacts {
   readonly fullPageWrites: boolean;
   /** Of sessions like ours: 'on', 'off', 'local', 'remote_write' or 'remote_apply'. */
   readonly synchronousCommit: string;
+  /** Of transactions that do not say. */
+  readonly isolation: string;
 }
 
 /** One row, as `ServerFacts`. */
@@ -25,10 +27,12 @@ export const SERVER_FACTS: string = `
     current_setting('transaction_read_only')::boolean AS "isReadOnly",
     current_setting('fsync')::boolean AS "fsync",
     current_setting('full_page_writes')::boolean AS "fullPageWrites",
-    current_setting('synchronous_commit') AS "synchronousCommit"`;
+    current_setting('synchronous_commit') AS "synchronousCommit",
+    current_setting('default_transaction_isolation') AS "isolation"`;
 
 /** @throws StorageError when no store can be kept there */
-export function refuseServer({ version, versionNumber, isReadOnly }: ServerFacts): void {
+export function refuseServer(facts: ServerFacts): void {
+  const { version, versionNumber, isReadOnly, isolation } = facts;
   if (versionNumber < VERSION_MIN * 10_000) {
     throw new StorageError(
       `The server is PostgreSQL ${version}; Wherry needs ${VERSION_MIN} or later. ` +
@@ -40,6 +44,14 @@ export function refuseServer({ version, versionNumber, isReadOnly }: ServerFacts
     throw new StorageError(
       'This PostgreSQL server is a standby, or set to be read-only. Name the primary.',
       { code: 'STORAGE_READONLY' },
+    );
+  }
+  if (isolation !== 'read committed') {
+    throw new StorageError(
+      `The server's default_transaction_isolation is '${isolation}' for this user and database. A call ` +
+        "that waited for another would go by what was before: set it to 'read committed', with ALTER " +
+        'ROLE or ALTER DATABASE.',
+      { code: 'STORAGE_OPEN' },
     );
   }
 }

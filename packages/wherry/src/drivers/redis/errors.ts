@@ -177,3 +177,16 @@ export function storageError(error: unknown): MessageQueueError {
   const told = error instanceof Error ? error.message : String(error);
   return new StorageError(`${meaning} (${told})`, { code, retriable, cause: error });
 }
+
+/**
+ * Of a call that went out in several parts, one failed when others were carried out: nobody may be
+ * told that nothing was stored.
+ */
+export function failedInPart(error: unknown): unknown {
+  if (!(error instanceof StorageError)) return error;
+  return new StorageError(
+    'Of what was sent together, a part was stored before another part failed, and which is not ' +
+      `known (${error.message}) Send again; a deduplicationId makes sure that a send counts once.`,
+    { code: 'STORAGE_CONNECTION', retriable: true, cause: error },
+  );
+}

@@ -53,19 +53,27 @@ function refuse({ name, version, role, isClusterNode }: ServerFacts, isCluster: 
 }
 
 /**
- * A server that makes room by deleting keys would delete messages without a word. (The volatile
- * policies delete only keys with a time to live; of ours, those are remembered calls.)
+ * A server that makes room by deleting keys would delete messages without a word. The volatile
+ * policies delete keys with a time to live: of ours, what makes a repeated call count once, and what
+ * keeps a deleted queue from being used.
  */
 function warnOfEviction({ name, maxMemory, maxMemoryPolicy }: ServerFacts): void {
-  if (!maxMemoryPolicy.startsWith('allkeys') || warned.has(name)) return;
+  if (maxMemoryPolicy === 'noeviction' || warned.has(name)) return;
   warned.add(name);
   const limit =
     maxMemory === 0 ? 'once it has a maxmemory' : `at its maxmemory of ${maxMemory} bytes`;
   process.emitWarning(
     `The Redis server ${name} has the maxmemory-policy ${maxMemoryPolicy}: ${limit}, it deletes ` +
-      'messages that were confirmed. Set maxmemory-policy to noeviction.',
+      `${whatIsDeletedBy(maxMemoryPolicy)}. Set maxmemory-policy to noeviction.`,
     { type: 'WherryWarning', code: 'WHERRY_REDIS_EVICTION' },
   );
+}
+
+/** @param policy any but noeviction */
+export function whatIsDeletedBy(policy: string): string {
+  return policy.startsWith('allkeys')
+    ? 'messages that were confirmed'
+    : 'what keeps a call that is repeated from counting twice';
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type PublishOutcome,
 } from '../../core/driver.ts';
 import { encodeContents } from './content.ts';
+import { failedInPart } from './errors.ts';
 import { CallQueues } from './settings.ts';
 import { type News, type RedisStore, tellNews } from './store.ts';
 
@@ -51,7 +52,13 @@ export async function publish(
 ): Promise<readonly PublishOutcome[]> {
   if (options.atomic === true) return publishPart(store, items, true);
   const outcomes: PublishOutcome[][] = [];
-  for (const part of partsOf(items)) outcomes.push(await publishPart(store, part, false));
+  for (const part of partsOf(items)) {
+    try {
+      outcomes.push(await publishPart(store, part, false));
+    } catch (error) {
+      throw outcomes.length === 0 ? error : failedInPart(error);
+    }
+  }
   return outcomes.length === 1 ? outcomes[0]! : outcomes.flat();
 }
 

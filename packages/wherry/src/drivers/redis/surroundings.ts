@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Finding } from './examination.ts';
+import { whatIsDeletedBy } from './opening.ts';
 import { isCluster, type RedisClient } from './options.ts';
 import { factsOf, mastersOf, type ServerFacts } from './server-facts.ts';
 import { monotonic, wallTime } from './timers.ts';
@@ -72,9 +73,10 @@ function warningsOfServer(server: ExaminedServer, waitReplicas: number): Finding
   const { name, appendOnly, appendFsync, maxMemory, maxMemoryPolicy, usedMemory } = server;
   const findings: [boolean, string, string][] = [
     [
-      maxMemoryPolicy.startsWith('allkeys'),
+      maxMemoryPolicy !== 'noeviction',
       'eviction',
-      `has the maxmemory-policy ${maxMemoryPolicy}, which deletes messages. Set it to noeviction.`,
+      `has the maxmemory-policy ${maxMemoryPolicy}, which deletes ${whatIsDeletedBy(maxMemoryPolicy)}. ` +
+        'Set it to noeviction.',
     ],
     [
       !appendOnly,

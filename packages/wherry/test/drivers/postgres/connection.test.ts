@@ -41,6 +41,15 @@ describe('a connection', () => {
     await rejection(connect({ url: 'postgres://host.invalid/x' }), 'STORAGE_UNAVAILABLE');
   });
 
+  test('refuses a server whose transactions do not see what others have done', async (t) => {
+    const name = url.slice(url.lastIndexOf('/') + 1);
+    const alter = `ALTER DATABASE ${name} SET default_transaction_isolation`;
+    await postgres.query(`${alter} = 'repeatable read'`);
+    t.after(() => postgres.query(`ALTER DATABASE ${name} RESET default_transaction_isolation`));
+    const error = await rejection(connect({ url }), 'STORAGE_OPEN');
+    assert.match(error.message, /'repeatable read'.*read committed/);
+  });
+
   test('gives up a server that accepts and says nothing', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');

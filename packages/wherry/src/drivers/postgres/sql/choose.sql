@@ -37,11 +37,13 @@ RETURNS wherry.choice LANGUAGE plpgsql AS $$
 DECLARE
   held wherry.keys := ('{}', '{}');
   page wherry.page;
+  pages int := 0;
   retry_in bigint;
 BEGIN
   WHILE cardinality(held.sequences) < max_messages LOOP
     page := wherry.next_plain(line, max_messages - cardinality(held.sequences), moment);
     EXIT WHEN page.sequences IS NULL;
+    pages := pages + 1;
     line := wherry.advance(line, page);
     IF page.overdue IS NOT NULL THEN
       page := wherry.set_overdue_aside(line.queue, page);
@@ -53,7 +55,8 @@ BEGIN
   IF line.group_rate_max IS NOT NULL AND cardinality(held.sequences) < max_messages THEN
     retry_in := wherry.resumes_in(line.queue, moment);
   END IF;
-  RETURN (line, held, true, false, retry_in)::wherry.choice;
+  -- What came with a later page may come before some of the first: only one page is in its order.
+  RETURN (line, held, pages = 1, false, retry_in)::wherry.choice;
 END
 $$;
 
@@ -118,12 +121,21 @@ BEGIN
 END
 $$;
 
--- Takes a ready message out of the takers' way.
+-- Takes a ready message out of the takers' way; but not one that is being replaced, or was.
 CREATE FUNCTION wherry.put_aside(
-  queue_number int, lane_number int, message_sequence bigint, new_place text, until bigint
+  queue_number int, lane_number int, message_sequence bigint, new_place text, until bigint,
+  moment bigint
 ) RETURNS void LANGUAGE sql AS $$
-  UPDATE wherry.message SET place = new_place, resumes_at = until
-  WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence
+  WITH free AS (
+    SELECT queue, lane, sequence FROM wherry.message
+    WHERE queue = queue_number AND lane = lane_number AND sequence = message_sequence
+      AND place IN ('ready', 'suspect')
+      AND (new_place <> 'overdue' OR (parked IS NULL AND expires_at <= moment))
+    FOR UPDATE SKIP LOCKED
+  )
+  UPDATE wherry.message SET place = new_place, resumes_at = until FROM free
+  WHERE message.queue = free.queue AND message.lane = free.lane
+    AND message.sequence = free.sequence
 $$;
 
 -- The general case: plain messages together with those that have a place, groups and rates.
@@ -222,11 +234,13 @@ BEGIN
       EXIT;
     END IF;
     IF next.is_overdue THEN
-      PERFORM wherry.put_aside(line.queue, next.lane, next.sequence, 'overdue', null);
+      PERFORM wherry.put_aside(
+        line.queue, next.lane, next.sequence, 'overdue', null, moment
+      );
     ELSIF wherry.group_wait(line, next.group_id, moment) > 0 THEN
       PERFORM wherry.put_aside(
         line.queue, next.lane, next.sequence, 'throttled',
-        moment + wherry.group_wait(line, next.group_id, moment)
+        moment + wherry.group_wait(line, next.group_id, moment), moment
       );
     ELSIF wherry.is_blocked(line, next.group_id) THEN
       NULL;

@@ -174,7 +174,7 @@ BEGIN
 END
 $$;
 
--- Whether there is more to admit or to promote.
+-- Whether there is more to admit or to promote, but for what may be locked by who replaces it.
 CREATE FUNCTION wherry.is_asleep(queue_number int, moment bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -183,6 +183,7 @@ BEGIN
   ) OR EXISTS (
     SELECT FROM wherry.message
     WHERE queue + 0 = queue_number AND place = 'scheduled' AND available_at <= moment
+      AND replaceable IS NOT TRUE
   );
 END
 $$;
@@ -200,6 +201,8 @@ BEGIN
     SELECT lane, sequence, group_id, outside, suspect FROM wherry.message
     WHERE queue + 0 = line.queue AND place = 'scheduled' AND available_at <= moment
     ORDER BY available_at, sequence LIMIT wherry.wake_max()
+    -- One that is being replaced is not waited for.
+    FOR UPDATE SKIP LOCKED
   LOOP
     UPDATE wherry.message
     SET place = CASE

@@ -17,6 +17,17 @@ DECLARE
   item jsonb;
   outcomes jsonb := '[]';
 BEGIN
+  IF in_transaction THEN
+    PERFORM wherry.see_present_queues(
+      array_agg(key::int), array_agg(size_limit) FILTER (WHERE size_limit IS NOT NULL),
+      array_agg(byte_limit) FILTER (WHERE byte_limit IS NOT NULL)
+    )
+    FROM jsonb_each(targets)
+    CROSS JOIN LATERAL (
+      SELECT (value ->> 'size_limit')::bigint AS size_limit,
+        (value ->> 'byte_limit')::bigint AS byte_limit
+    ) AS limits;
+  END IF;
   locked := wherry.lock_targets(targets, '{}');
   PERFORM wherry.lock_ids(items);
   moment := wherry.now(clock);

@@ -134,7 +134,8 @@ BEGIN
     last_index := last_index + receipt_counts[i];
     CONTINUE WHEN queue_numbers[i] = ANY (missing);
     FOR part IN
-      SELECT * FROM wherry.lease WHERE queue = queue_numbers[i] AND number = lease_numbers[i]
+      SELECT * FROM wherry.lease
+      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > wherry.now(clock)
       ORDER BY lease.part
     LOOP
       proof := wherry.proven(part, receipts, first_index, last_index);

@@ -110,7 +110,8 @@ $$;
 
 -- Some messages of a queue that were overdue and not held when we looked.
 CREATE FUNCTION wherry.sweep_overdue(
-  INOUT haul wherry.haul, INOUT line wherry.frontier, keys wherry.keys, until bigint
+  INOUT haul wherry.haul, INOUT line wherry.frontier, keys wherry.keys, until bigint,
+  moment bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
   held wherry.keys := ('{}', '{}');
@@ -126,6 +127,8 @@ BEGIN
       AND message.sequence = key.sequence
     WHERE CASE WHEN place IS NULL THEN wherry.is_behind(line, message.lane, message.sequence)
       ELSE place NOT IN ('leased', 'leased suspect') END
+      -- It may have been replaced since.
+      AND expires_at <= moment AND parked IS NULL
     FOR UPDATE OF message SKIP LOCKED
   LOOP
     held := (
@@ -199,6 +202,7 @@ DECLARE
   queue_number int;
   overdue_queues int[];
   overdue_keys wherry.keys;
+  has_more boolean := false;
 BEGIN
   SELECT
     coalesce(array_agg(queue), '{}'), coalesce(array_agg(lane), '{}'),
@@ -231,6 +235,7 @@ BEGIN
     IF line.scheduled <> old.scheduled THEN
       woken := woken || queue_number;
     END IF;
+    has_more := has_more OR wherry.is_asleep(queue_number, moment);
     line := wherry.fold_tallies(line);
     haul := wherry.sweep_leases(haul, queue_number, max_messages, moment, until);
     SELECT array_agg(lane), array_agg(sequence) INTO keys
@@ -241,7 +246,7 @@ BEGIN
       WHERE queue = queue_number LIMIT greatest(0, max_messages - cardinality(haul.sequences))
     ) AS few;
     IF keys.sequences IS NOT NULL THEN
-      swept := wherry.sweep_overdue(haul, line, keys, until);
+      swept := wherry.sweep_overdue(haul, line, keys, until, moment);
       haul := swept.haul;
       line := swept.line;
     END IF;
@@ -259,7 +264,8 @@ BEGIN
   answer.names := json_object_agg(number, name)
   FROM wherry.topology WHERE number = ANY (haul.queues);
   answer.next_in := CASE
-    WHEN cardinality(haul.sequences) >= max_messages OR cardinality(queue_numbers) = 100
+    WHEN has_more OR cardinality(haul.sequences) >= max_messages
+      OR cardinality(queue_numbers) = 100
       OR NOT wherry.remove_deleted(5000) THEN 0
     ELSE wherry.next_due_in(moment)
   END;

@@ -24,6 +24,9 @@ interface Journey {
   readonly copies: readonly Copy[];
 }
 
+/** The records of so many go over the line, and are kept on both sides for a while. */
+const CALL_MAX = 250;
+
 /**
  * leased in one place of a cluster -> ready in others: the message is set aside where it is, room is
  * taken where it goes, the source decides, and the copies are revealed. Until the decision a failure
@@ -36,6 +39,20 @@ export async function moveAcross(
   items: readonly MoveItem[],
   dropping: Dropping | null,
   credits?: Credits,
+): Promise<readonly MoveOutcome[]> {
+  const outcomes: MoveOutcome[] = [];
+  for (let at = 0; at < items.length; at += CALL_MAX) {
+    const part = items.slice(at, at + CALL_MAX);
+    outcomes.push(...(await movePart(store, part, dropping, credits)));
+  }
+  return outcomes;
+}
+
+async function movePart(
+  store: RedisStore,
+  items: readonly MoveItem[],
+  dropping: Dropping | null,
+  credits: Credits | undefined,
 ): Promise<readonly MoveOutcome[]> {
   const journeys = await depart(store, items);
   const going = journeys.filter((journey) => journey !== null);

@@ -4,6 +4,7 @@ import type {
   PublishOutcome,
   QueueRef,
 } from '../../../core/driver.ts';
+import { failedInPart } from '../errors.ts';
 import { publish } from '../publish.ts';
 import type { RedisStore } from '../store.ts';
 import { comingOf, dropToMakeRoom } from './evictions.ts';
@@ -33,7 +34,11 @@ export async function publishInCluster(
   }
   const outcomes: PublishOutcome[] = [];
   for (const part of inTurns(items)) {
-    outcomes.push(...(await publishPart(store, part)));
+    try {
+      outcomes.push(...(await publishPart(store, part)));
+    } catch (error) {
+      throw outcomes.length === 0 ? error : failedInPart(error);
+    }
   }
   return outcomes;
 }
@@ -111,12 +116,14 @@ async function publishSimple(
 ): Promise<readonly PublishOutcome[]> {
   const outcomes = new Map<PublishItem, PublishOutcome>();
   const queues = groupBy(items, ({ targets }) => targets[0]!.number);
-  await Promise.all(
+  const calls = await Promise.allSettled(
     [...queues.values()].map(async (part) => {
       const answers = await publish(store, part);
       part.forEach((item, i) => outcomes.set(item, answers[i]!));
     }),
   );
+  const failed = calls.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+  if (failed !== undefined) throw outcomes.size === 0 ? failed.reason : failedInPart(failed.reason);
   return items.map((item) => outcomes.get(item)!);
 }
 

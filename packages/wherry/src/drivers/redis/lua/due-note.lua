@@ -11,8 +11,9 @@ for at = FIRST, #ARGV, 3 do
     redis.call('ZREM', index, number)
   elseif is_claimed then
     redis.call('ZADD', index, due, number)
-  elseif due > 0 then
-    redis.call('ZADD', index, 'LT', due, number)
+  elseif due > 0 and redis.call('ZADD', index, 'LT', 'CH', due, number) == 0 then
+    -- That may be somebody's claim, who will note what was due before this: it is not as it was now.
+    redis.call('ZINCRBY', index, -1, number)
   end
 end
 return 1

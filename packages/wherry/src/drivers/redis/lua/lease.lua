@@ -6,6 +6,9 @@
 
 -- Begins the leases of one call, which share holder and end. Their tokens follow `first_token`,
 -- which also names their batch.
+-- No script answers much more than that many bytes: it must arrive in time.
+local REPLY_MAX = 16 * 1024 * 1024
+
 local function leasing(queue, consumer, ends_at)
   local batch = free_token(queue)
   return {
@@ -19,7 +22,13 @@ local function leasing(queue, consumer, ends_at)
     -- before says, as -1 - priority.
     reply = {},
     reply_priority = 0,
+    -- Bytes of the messages, about.
+    size = 0,
   }
+end
+
+local function is_full(batch)
+  return batch.size >= REPLY_MAX
 end
 
 local function announce_priority(batch, priority)
@@ -47,6 +56,7 @@ local function lease(queue, batch, message, record, mark)
   if has(string.byte(record, FLAGS_AT), HAS_ID) then
     flags = flags + LEASE_HAS_ID
   end
+  batch.size = batch.size + #record
   local keys, leases, priority = batch.keys, batch.leases, message.priority
   local token = batch.first_token + #keys
   keys[#keys + 1] = message.key
@@ -72,8 +82,8 @@ local function lease_untouched(queue, batch, walk, most)
   announce_priority(batch, priority)
   local keys, leases, reply = batch.keys, batch.leases, batch.reply
   local first_token, consumer = batch.first_token, batch.consumer
-  local count, replied, leased = #keys, #reply, 0
-  while leased < most and first + leased < #part do
+  local count, replied, leased, size = #keys, #reply, 0, batch.size
+  while leased < most and first + leased < #part and size < REPLY_MAX do
     local entry = part[first + leased + 1]
     local id, rest = entry[1], entry[2][2]
     local key = string.sub(id, 1, string.find(id, '-', 1, true) - 1)
@@ -92,7 +102,9 @@ local function lease_untouched(queue, batch, walk, most)
       struct.pack(LEASE, token, lease_flags, priority, bytes, first_token, consumer)
     leased, count, replied = leased + 1, count + 1, replied + 2
     keys[count], reply[replied - 1], reply[replied] = key, id, rest
+    size = size + #rest
   end
+  batch.size = size
   queue.ready = queue.ready - leased
   return leased
 end

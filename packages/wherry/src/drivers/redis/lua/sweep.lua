@@ -29,7 +29,7 @@ local function sweep_batch(queue, batch, name, count)
     local lease_before = redis.call('HGET', queue.key.l, key)
     local held = lease_before and unpack_lease(lease_before)
     if held and held.batch == ended then
-      if swept == count then
+      if swept == count or is_full(batch) then
         leave_batches(queue, { [ended] = swept })
         return swept
       end
@@ -48,7 +48,7 @@ local function sweep_leases(queue, batch, count)
   local swept = 0
   local ended = redis.call('ZRANGEBYSCORE', queue.key.ends, '-inf', now, 'LIMIT', 0, BATCHES_MAX)
   for _, name in ipairs(ended) do
-    if swept < count then
+    if swept < count and not is_full(batch) then
       swept = swept + sweep_batch(queue, batch, name, count - swept)
     end
   end
@@ -57,7 +57,10 @@ end
 
 local function sweep_expired(queue, batch, count)
   local keys = redis.call('ZRANGEBYSCORE', queue.key.ttl, '-inf', now, 'LIMIT', 0, count)
-  for _, key in ipairs(keys) do
+  for swept, key in ipairs(keys) do
+    if is_full(batch) then
+      return swept - 1
+    end
     local message = find(queue, key)
     take_out(queue, message)
     take_over(queue, batch, message, LEASE_AFTER_TTL)
@@ -69,17 +72,21 @@ local function wait_until(moment)
   return moment > 0 and math.max(0, moment - now) or -1
 end
 
+-- Bytes of what is answered so far, about.
+local size = 0
+
 -- Answers how many messages it leased.
 local function sweep_queue(queue, count, swept)
   local batch = leasing(queue, sweeper, now + duration)
-  batch.causes = {}
+  batch.causes, batch.size = {}, size
   local has_more = forget_sent(queue)
   forget_full(queue)
   has_more = promote(queue) or has_more
   local leased = sweep_leases(queue, batch, count)
   leased = leased + sweep_expired(queue, batch, count - leased)
   write_leases(queue, batch)
-  queue.due = (has_more or leased == count) and now or next_due(queue)
+  queue.due = (has_more or leased == count or is_full(batch)) and now or next_due(queue)
+  size = batch.size
   if leased > 0 then
     swept[#swept + 1] =
       { queue.number, queue.name, batch.first_token, batch.ends_at, batch.reply, batch.causes }
@@ -120,7 +127,7 @@ local next_moment
 for _ = 1, QUEUES_MAX do
   local first = redis.call('ZRANGE', due_index, 0, 0, 'WITHSCORES')
   next_moment = tonumber(first[2] or 0)
-  if next_moment == 0 or seen[first[1]] or left == 0 then
+  if next_moment == 0 or seen[first[1]] or left == 0 or size >= REPLY_MAX then
     break
   end
   seen[first[1]] = true

@@ -25,7 +25,8 @@ local has_more = promote(queue)
 has_more = resume(queue, now) or has_more
 
 -- So that no reply of one command becomes large.
-local PART_OF_TAIL = 1000
+local messages = queue.ready + queue.scheduled + queue.leased
+local PART_OF_TAIL = math.max(1, math.min(1000, math.floor(REPLY_MAX * messages / (queue.bytes + 1))))
 local batch = leasing(queue, request.consumer, now + request.duration)
 local taken = 0
 local room = math.min(request.max, (queue.ref.maxInFlight or math.huge) - queue.leased)
@@ -66,7 +67,8 @@ end
 local function hand_out_followers(name)
   for _ = 2, request.perGroup do
     local key = redis.call('ZRANGE', waiting_of(queue, name), 0, 0)[1]
-    local message = taken < room and key and find_stated(queue, key)
+    local is_over = taken == room or is_full(batch)
+    local message = not is_over and key and find_stated(queue, key)
     if not message or message.is_suspect or message.available > now or is_expired(message) then
       return
     end
@@ -118,7 +120,7 @@ local function take_in_order()
   local tails = walk_tails(queue, math.min(room, PART_OF_TAIL))
   local ready = walk_index(queue.key.ready)
   local suspects = queue.suspects == 0 and walk_index(queue.key.suspects) or {}
-  while taken < room do
+  while taken < room and not is_full(batch) do
     local first = first_of(tails, ready, suspects)
     if not first.key then
       return wait_for_throttled(queue)
@@ -155,7 +157,7 @@ end
 local function take_by_ids()
   local ids, is_taken = ARGV[FIRST + 1], {}
   for at = 1, #ids, 16 do
-    local message = taken < request.max and find_by_id(queue, string.sub(ids, at, at + 15))
+    local message = taken < request.max and not is_full(batch) and find_by_id(queue, string.sub(ids, at, at + 15))
     if message and not is_taken[message.key] and not is_leased(queue, message) then
       if not is_expired(message) then
         is_taken[message.key] = true

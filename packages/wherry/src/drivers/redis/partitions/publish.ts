@@ -5,6 +5,7 @@ import type {
   PublishOutcome,
   QueueRef,
 } from '../../../core/driver.ts';
+import { failedInPart } from '../errors.ts';
 import { affinityOf, isSpread, placeIndex, type Places } from './places.ts';
 
 export type Publish = (
@@ -50,10 +51,13 @@ export async function publishSpread(
   }
   let open = aimed.flatMap((one, i) => (one === null ? [] : [{ one, i }]));
   while (open.length > 0) {
+    const isFirst = outcomes.includes(PENDING);
     const answers = await publish(
       open.map(({ one }) => placed(one)),
       options,
-    );
+    ).catch((error: unknown) => {
+      throw isFirst ? error : failedInPart(error);
+    });
     open.forEach(({ i }, at) => (outcomes[i] = answers[at]!));
     if (options.atomic === true) break;
     open = open.filter(({ one, i }) => turnFromFull(one, outcomes[i]!));

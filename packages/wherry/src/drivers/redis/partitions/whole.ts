@@ -1,4 +1,5 @@
 import type { BrowsePage, BrowseRequest, QueueCounts, QueueRef } from '../../../core/driver.ts';
+import { QueueNotFoundError } from '../../../core/errors.ts';
 import { browse } from '../browse.ts';
 import { counts } from '../counts.ts';
 import { closeIfEmpty, deleteQueue, openAgain } from '../delete-queue.ts';
@@ -63,14 +64,35 @@ export async function deleteAll(
 ): Promise<{ readonly deleted: boolean; readonly messages: number }> {
   const all = await places.of(queue);
   if (options.onlyIfEmpty) {
-    const held = await Promise.all(all.map((place) => closeIfEmpty(store, place)));
-    const messages = held.reduce((total, one) => total + one, 0);
-    if (messages > 0) {
-      await Promise.all(all.map((place) => openAgain(store, place)));
+    const held = await Promise.allSettled(all.map((place) => closeIfEmpty(store, place)));
+    const messages = sumOf(held);
+    const failed = failureOf(held);
+    if (messages > 0 || failed !== undefined) {
+      await Promise.allSettled(all.map((place) => openAgain(store, place)));
+      if (failed !== undefined) throw failed;
       return { deleted: false, messages };
     }
   }
-  const force = { onlyIfEmpty: false };
-  const results = await Promise.all(all.map((place) => deleteQueue(store, place, force)));
-  return { deleted: true, messages: results.reduce((total, { messages }) => total + messages, 0) };
+  const results = await Promise.allSettled(
+    all.map(async (place) => (await deleteQueue(store, place, { onlyIfEmpty: false })).messages),
+  );
+  const failed = failureOf(results);
+  if (failed !== undefined) throw failed;
+  // Places that were deleted before, by who then failed at another.
+  if (results.every(({ status }) => status === 'rejected')) {
+    throw new QueueNotFoundError(queue.name);
+  }
+  return { deleted: true, messages: sumOf(results) };
+}
+
+function sumOf(results: readonly PromiseSettledResult<number>[]): number {
+  return results.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
+}
+
+/** @returns why a place could not be reached; that it is gone already is no failure */
+function failureOf(results: readonly PromiseSettledResult<unknown>[]): unknown {
+  const reasons = results.flatMap((one) =>
+    one.status === 'rejected' ? [one.reason as unknown] : [],
+  );
+  return reasons.find((reason) => !(reason instanceof QueueNotFoundError));
 }
