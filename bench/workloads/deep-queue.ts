@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { MessageQueueSystem } from 'wherry';
 import type { Figures, RunContext } from '../harness/benchmark.ts';
 import { rateOf } from './lanes.ts';
-import { type Messages, consumeMessages, expectStored, sendMessages } from './messages.ts';
+import { type Messages, consumeMessages, expectStored, sendInOrder } from './messages.ts';
 import { FIRST_NUMBER } from './payload.ts';
-import { OUTSTANDING } from './wherry.ts';
 
 export const QUEUE = 'bench';
 const BYTES = 100;
@@ -41,7 +40,7 @@ export async function fillQueue(
   const step = Math.ceil(count / 10);
   for (let done = 0; done < count; done += step) {
     const messages = messagesFrom(FIRST_NUMBER + done, Math.min(step, count - done));
-    await sendMessages(mq, messages, OUTSTANDING);
+    await sendInOrder(mq, messages);
     log(
       `${(done + messages.count).toLocaleString('en-US')} of ${count.toLocaleString('en-US')} sent`,
     );
@@ -71,7 +70,7 @@ export async function measureDeepQueue(
     const slice = messagesFrom(bounds.first, SLICE);
     seconds += SLICE / (await rateOf(SLICE, () => consumeMessages(mq, slice)));
     bounds.first += SLICE;
-    await sendMessages(mq, messagesFrom(bounds.end, SLICE), OUTSTANDING);
+    await sendInOrder(mq, messagesFrom(bounds.end, SLICE));
     bounds.end += SLICE;
     await expectStored(mq, QUEUE, bounds.end - bounds.first + bounds.others);
   };

@@ -29,6 +29,19 @@ export async function sendMessages(
   );
 }
 
+/** Sends them batch after batch: stored in the order of their numbers, whatever the store. */
+export async function sendInOrder(
+  mq: MessageQueueSystem,
+  { queue, first, count, bytes }: Messages,
+): Promise<void> {
+  const payloadOf = payloadsOf(bytes);
+  for (let sent = 0; sent < count; sent += BATCH) {
+    const length = Math.min(BATCH, count - sent);
+    const messages = Array.from({ length }, (_, n) => ({ payload: payloadOf(first + sent + n) }));
+    for (const result of await mq.sendBatch(queue, messages)) if (!result.ok) throw result.error;
+  }
+}
+
 /**
  * Receives and acknowledges them with a consumer; ends when all acknowledgements are durable.
  * @param stalledAfter milliseconds without a message after which no more are awaited

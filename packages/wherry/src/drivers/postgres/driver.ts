@@ -24,6 +24,8 @@ export class PostgresDriver implements contract.Driver {
   readonly #settings: PostgresSettings;
   readonly #connection: Connection;
   readonly #context: DataContext;
+  /** Calls go over several connections: those of groups follow each other, or they could overtake. */
+  #groupedBefore: Promise<unknown> = Promise.resolve();
   #state: 'new' | 'open' | 'closed' = 'new';
 
   /** @throws ValidationError when an option is wrong */
@@ -90,7 +92,13 @@ export class PostgresDriver implements contract.Driver {
     items: readonly contract.PublishItem[],
     options: contract.PublishOptions = {},
   ): Promise<readonly contract.PublishOutcome[]> {
-    return publish(this.#context, items, options);
+    const isGrouped = items.some(({ message }) => message.groupId !== null);
+    if (!isGrouped || options.transaction !== undefined) {
+      return publish(this.#context, items, options);
+    }
+    const sent = this.#groupedBefore.then(() => publish(this.#context, items, options));
+    this.#groupedBefore = sent.catch(() => undefined);
+    return sent;
   }
 
   take(request: contract.TakeRequest): Promise<contract.TakeResult> {

@@ -32,6 +32,16 @@ export const groupTests: AspectTests = {
     assert.deepEqual(await t.takeTexts(queue), ['later']);
   },
 
+  'G11 calls that are outstanding together keep a group in their order': async (t) => {
+    const queue = await t.createQueue('outstanding');
+    const calls = Array.from({ length: 8 }, (_, call) =>
+      Array.from({ length: 30 }, (_unused, index) => `${call}/${index}`),
+    );
+    const sent = calls.map((texts) => t.sendAll(queue, texts, { groupId: 'g' }));
+    await Promise.all(sent);
+    assert.deepEqual(await t.takeTexts(queue, { max: 240, perGroup: 240 }), calls.flat());
+  },
+
   'G11 priority is ignored within a group': async (t) => {
     const queue = await t.createQueue('group-priority');
     await t.send(queue, 'first', { groupId: 'g' });
