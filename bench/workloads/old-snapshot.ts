@@ -43,6 +43,8 @@ export async function measureOldSnapshot(
   await reader.query('select count(*) from pg_class');
   const messages = isQuick ? 1_000 : settings['minutes']! * 60 * PER_SECOND;
   await stream.atPace(messages, PER_SECOND);
+  // As before the first: a client that has had little to do for minutes has to warm up again.
+  await consumeRate();
   const old = await consumeRate();
   await reader.query('commit');
   await reader.end();
