@@ -26,6 +26,9 @@ export function endOf(
     ({ op, outcome, invokedAt }) => op !== 'extend' && outcome !== 'fail' && invokedAt <= next.t,
   );
   if (settle !== undefined && settle.op !== 'ack') return 'settled';
+  // Who was told that nobody knows may have given it back: a loop that ends so does.
+  const isTold = settle?.outcome === 'info' && settle.error !== '';
+  if (isTold && settle.endedAt <= next.leasedAt + model.slack) return 'settled';
   if (delivery.bound && next.t > goneAt(model, delivery)) return 'holder gone';
   if (next.leasedAt >= delivery.leaseEndMin - model.slack) return 'expired';
   return settle === undefined ? null : 'acknowledged';

@@ -13,7 +13,7 @@ for at = FIRST, #ARGV, 3 do
     redis.call('ZADD', index, due, number)
   elseif due > 0 and redis.call('ZADD', index, 'LT', 'CH', due, number) == 0 then
     -- That may be somebody's claim, who will note what was due before this: it is not as it was now.
-    redis.call('ZINCRBY', index, -1, number)
+    redis.call('ZADD', index, redis.call('ZSCORE', index, number) - 1, number)
   end
 end
 return 1
