@@ -90,9 +90,7 @@ function sumOf(results: readonly PromiseSettledResult<number>[]): number {
 }
 
 /** @returns why a place could not be reached; that it is gone already is no failure */
-function failureOf(results: readonly PromiseSettledResult<unknown>[]): unknown {
-  const reasons = results.flatMap((one) =>
-    one.status === 'rejected' ? [one.reason as unknown] : [],
-  );
-  return reasons.find((reason) => !(reason instanceof QueueNotFoundError));
+function failureOf(results: readonly PromiseSettledResult<unknown>[]): Error | undefined {
+  const reasons = results.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  return (reasons as Error[]).find((reason) => !(reason instanceof QueueNotFoundError));
 }
