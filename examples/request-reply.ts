@@ -4,6 +4,7 @@
  */
 import { MessageQueueSystem, RejectError, RequestFailedError, TimeoutError } from 'wherry';
 import { temporaryFolder } from './temporary-folder.ts';
+import { untilEmpty } from './until-empty.ts';
 
 await using folder = await temporaryFolder();
 await using mq = await MessageQueueSystem.open({ storage: folder.path });
@@ -35,5 +36,6 @@ await shop.stop();
 const late = mq.request(prices, { payload: 'apple' }, { timeout: '200ms' });
 const silence = await late.catch((error: unknown) => error);
 if (silence instanceof TimeoutError) console.log(silence.message);
-// It had the timeout as its time to live: nobody will begin with it later.
+// It had the timeout as its time to live, from when it was stored: nobody begins with it later.
+await untilEmpty(mq, 'prices');
 console.log('still there:', await mq.receiveMessage(prices, 'too-late'));

@@ -261,14 +261,9 @@ export class Consumer<T = unknown> {
     }
   }
 
-  /**
-   * No handler starts past the TTL (G9), or on what somebody else may have by now (G3), however
-   * long the message waited here for its turn. Whether it has expired, the store says (G14): it may
-   * have leased the message long after it was asked.
-   */
+  /** However long the message waited here for its turn: else it goes back. */
   #isFresh(delivery: Delivery<T>): boolean {
-    const now = this.#parts.clock.now();
-    if (now < delivery.staleAt && now < delivery.heldUntil) return true;
+    if (delivery.mayBegin(this.#parts.clock.now())) return true;
     this.#outcomes.giveBack(delivery);
     return false;
   }

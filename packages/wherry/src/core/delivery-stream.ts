@@ -72,16 +72,14 @@ export async function* streamDeliveries<T>(
   }
 }
 
-/** Whether neither its time to live (G9) nor its lease (G3) has ended while it waited for the loop. */
+/** However long the message waited for the loop: else it goes back. */
 function isFresh(
   delivery: Delivery,
   { clock, settler }: StreamParts,
   report: (error: unknown) => void,
 ): boolean {
-  const now = clock.now();
-  if (now < delivery.staleAt && now < delivery.heldUntil) return true;
+  if (delivery.mayBegin(clock.now())) return true;
   delivery.settled = true;
-  // Whether it has expired, the store says (G14).
   settler.giveBack(delivery, 'unstarted', reportTo(report));
   return false;
 }

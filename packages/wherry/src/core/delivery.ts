@@ -148,6 +148,15 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
   }
 
   /**
+   * @internal Whether a handler may begin: neither past the TTL (G9), nor on what somebody else may
+   * have by now (G3). When it may not, whether the message has expired is for the store to say
+   * (G14), which may have leased it long after it was asked.
+   */
+  mayBegin(now: number): boolean {
+    return now < this.staleAt && now < this.heldUntil;
+  }
+
+  /**
    * Done: the message is gone.
    * @param options.tx acknowledges within this transaction. If it then rolls back, let the handler
    *   throw: the message is tried again.

@@ -1,4 +1,5 @@
 import { ValidationError } from './errors.ts';
+import { show } from './limits.ts';
 
 /** Milliseconds, or a number with a unit: `'500ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`. */
 export type Duration = number | string;
@@ -26,7 +27,7 @@ export function durationToMs(value: Duration, field: string, min = 0): number {
   const ms = typeof value === 'number' ? value : parseDuration(value);
   if (!(ms >= min) || ms > DURATION_MAX) {
     throw new ValidationError(
-      `${field} is ${JSON.stringify(value) ?? String(value)}; it must be milliseconds from ${min} to ` +
+      `${field} is ${show(value)}; it must be milliseconds from ${min} to ` +
         `${DURATION_MAX}, or a string such as '500ms', '30s', '5m', '2h' or '7d'.`,
     );
   }

@@ -89,7 +89,8 @@ export function checkInteger(value: unknown, what: string, min: number, max: num
 /** A value as an error message can show it. */
 export function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function' || typeof value === 'symbol') return String(value);
+  // JSON has no NaN and no Infinity.
+  if (['function', 'symbol', 'number'].includes(typeof value)) return String(value);
   try {
     const text = JSON.stringify(value) ?? String(value);
     return text.length > 100 ? `${text.slice(0, 100)}…` : text;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import type { QueueRef } from '../../src/core/driver.ts';
 import { StorageError } from '../../src/core/errors.ts';
 import { createMemoryDriver } from '../../src/drivers/memory/index.ts';
 import { conformanceSuite, FaultyDriver, ManualClock } from '../../src/testing/index.ts';
+import { unboundedQueue } from '../../src/testing/suite/fixture.ts';
 
 conformanceSuite({
   name: 'faulty without faults',
@@ -17,22 +17,7 @@ conformanceSuite({
   }),
 });
 
-const queue: QueueRef = {
-  name: 'queue',
-  number: 1,
-  maxSize: Infinity,
-  maxBytes: Infinity,
-  overflow: 'reject',
-  evictTo: null,
-  messageTtl: null,
-  deduplicationWindow: 0,
-  maxInFlight: Infinity,
-  groupMaxInFlight: 1,
-  rateLimit: null,
-  groupRateLimit: null,
-  partitions: 1,
-  durable: true,
-};
+const queue = unboundedQueue('queue', 1);
 const message = {
   encoding: 'text',
   body: 'a',

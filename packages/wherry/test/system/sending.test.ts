@@ -77,6 +77,8 @@ const WRONG: [string, Partial<Message>, object?][] = [
   ['priority', { priority: 256 }],
   ['fractional priority', { priority: 1.5 }],
   ['ttl', { ttl: -1 }],
+  ['a bigint as ttl', { ttl: 5n as never }],
+  ['NaN as delay', { delay: Number.NaN }],
   ['delay and deliverAt', { delay: 1, deliverAt: 5 }],
   ['deliverAt', { deliverAt: new Date(Number.NaN) }],
   ['group', { groupId: '' }],

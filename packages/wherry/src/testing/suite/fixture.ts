@@ -118,23 +118,7 @@ export class Fixture {
   async createQueue(name: string, limits: Partial<QueueRef> = {}): Promise<QueueRef> {
     const entry = await this.#driver.topology.put({ kind: 'queue', name, value: {} }, 0);
     assert.ok(entry, `queue '${name}' exists already`);
-    const queue: QueueRef = {
-      name,
-      number: entry.number,
-      maxSize: Infinity,
-      maxBytes: Infinity,
-      overflow: 'reject',
-      evictTo: null,
-      messageTtl: null,
-      deduplicationWindow: 0,
-      maxInFlight: Infinity,
-      groupMaxInFlight: 1,
-      rateLimit: null,
-      groupRateLimit: null,
-      partitions: 1,
-      durable: true,
-      ...limits,
-    };
+    const queue = unboundedQueue(name, entry.number, limits);
     this.#queues.set(queue.number, queue);
     return queue;
   }
@@ -275,6 +259,31 @@ export class Fixture {
       assert.equal(counts.oldestTimestamp === null, counts.ready === 0, 'G10: oldestTimestamp');
     }
   }
+}
+
+/** A queue without bounds or windows, but for what `limits` says. */
+export function unboundedQueue(
+  name: string,
+  number: number,
+  limits: Partial<QueueRef> = {},
+): QueueRef {
+  return {
+    name,
+    number,
+    maxSize: Infinity,
+    maxBytes: Infinity,
+    overflow: 'reject',
+    evictTo: null,
+    messageTtl: null,
+    deduplicationWindow: 0,
+    maxInFlight: Infinity,
+    groupMaxInFlight: 1,
+    rateLimit: null,
+    groupRateLimit: null,
+    partitions: 1,
+    durable: true,
+    ...limits,
+  };
 }
 
 /** Gives what was set off time to arrive: a number of turns of the event loop, not of a clock. */

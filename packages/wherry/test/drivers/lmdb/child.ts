@@ -7,12 +7,13 @@
  */
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
 import { StorageError } from '../../../src/core/errors.ts';
-import { newMessage, queueRef, receiptOf } from './fixture.ts';
+import { unboundedQueue } from '../../../src/testing/suite/fixture.ts';
+import { newMessage, receiptOf } from './fixture.ts';
 
 const [what, path = ''] = process.argv.slice(2);
 const clock = { now: () => Date.now(), setTimer: () => ({ cancel: () => undefined }) };
 const driver = createLmdbDriver({ path, clock });
-const queue = queueRef('queue', 1);
+const queue = unboundedQueue('queue', 1);
 const request = { queue, consumerId: 'child', leaseDuration: 60_000, bound: true, perGroup: 1 };
 
 function say(answer: unknown): void {

@@ -13,6 +13,7 @@ import type {
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
 import { openRoot, openTables, type Root, type Tables } from '../../../src/drivers/lmdb/tables.ts';
 import { ManualClock } from '../../../src/testing/manual-clock.ts';
+import { unboundedQueue } from '../../../src/testing/suite/fixture.ts';
 
 /** A store of its own for a test, and what a test does with it. */
 export class Fixture {
@@ -53,7 +54,7 @@ export class Fixture {
 
   async createQueue(name: string, limits: Partial<QueueRef> = {}): Promise<QueueRef> {
     const entry = await this.driver.topology.put({ kind: 'queue', name, value: {} }, 0);
-    return queueRef(name, entry!.number, limits);
+    return unboundedQueue(name, entry!.number, limits);
   }
 
   /** @returns the ids, in order */
@@ -78,26 +79,6 @@ export class Fixture {
     });
     return messages;
   }
-}
-
-export function queueRef(name: string, number: number, limits: Partial<QueueRef> = {}): QueueRef {
-  return {
-    name,
-    number,
-    maxSize: Infinity,
-    maxBytes: Infinity,
-    overflow: 'reject',
-    evictTo: null,
-    messageTtl: null,
-    deduplicationWindow: 0,
-    maxInFlight: Infinity,
-    groupMaxInFlight: 1,
-    rateLimit: null,
-    groupRateLimit: null,
-    partitions: 1,
-    durable: true,
-    ...limits,
-  };
 }
 
 export function newMessage(message: Partial<NewMessage> = {}): NewMessage {

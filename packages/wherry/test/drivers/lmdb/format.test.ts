@@ -9,7 +9,8 @@ import { StorageError, StorageVersionError } from '../../../src/core/errors.ts';
 import { doctor } from '../../../src/drivers/lmdb/doctor.ts';
 import { FORMAT, storeFacts } from '../../../src/drivers/lmdb/format.ts';
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
-import { bodies, Fixture, queueRef, receiptOf } from './fixture.ts';
+import { unboundedQueue } from '../../../src/testing/suite/fixture.ts';
+import { bodies, Fixture, receiptOf } from './fixture.ts';
 
 function digestOf(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -52,7 +53,7 @@ test('a store of format 1 opens with all that is in it, and goes on', async (t) 
   writeFileSync(join(fixture.path, 'data.mdb'), gunzipSync(readFileSync(FORMAT_1)));
   await driver.open();
   const [entry] = await driver.topology.load();
-  const queue = queueRef(entry!.name, entry!.number, { deduplicationWindow: 60_000 });
+  const queue = unboundedQueue(entry!.name, entry!.number, { deduplicationWindow: 60_000 });
   const states = async (): Promise<number[]> => {
     const { ready, scheduled, leased } = await fixture.driver.counts(queue);
     return [ready, scheduled, leased];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ended, startChild } from './children.ts';
-import { Fixture, queueRef } from './fixture.ts';
+import { unboundedQueue } from '../../../src/testing/suite/fixture.ts';
+import { Fixture } from './fixture.ts';
 
 /** A limit on the size of files fills up in the middle of a write, as a disk does. */
 const BLOCKS = 2_000;
@@ -23,6 +24,6 @@ test('G16 without room sends fail, nothing stored is lost, and the queue goes on
   assert.deepEqual([settled, again], [200, 20]);
   await ended(child);
   await fixture.reopen();
-  const { ready, leased } = await fixture.driver.counts(queueRef('queue', 1));
+  const { ready, leased } = await fixture.driver.counts(unboundedQueue('queue', 1));
   assert.deepEqual([ready, leased], [stored! - 200 + 20, 0]);
 });

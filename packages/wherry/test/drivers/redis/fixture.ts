@@ -6,6 +6,7 @@ import type {
   PublishOutcome,
   QueueRef,
 } from '../../../src/core/driver.ts';
+import { unboundedQueue } from '../../../src/testing/suite/fixture.ts';
 import { createRedisDriver, type RedisDriverOptions } from '../../../src/drivers/redis/index.ts';
 
 let prefixes = 0;
@@ -31,23 +32,7 @@ export async function createQueue(
 ): Promise<QueueRef> {
   const entry = await driver.topology.put({ kind: 'queue', name, value: {} }, 0);
   assert.ok(entry);
-  return {
-    name,
-    number: entry.number,
-    maxSize: Infinity,
-    maxBytes: Infinity,
-    overflow: 'reject',
-    evictTo: null,
-    messageTtl: null,
-    deduplicationWindow: 0,
-    maxInFlight: Infinity,
-    groupMaxInFlight: 1,
-    rateLimit: null,
-    groupRateLimit: null,
-    partitions: 1,
-    durable: true,
-    ...limits,
-  };
+  return unboundedQueue(name, entry.number, limits);
 }
 
 export function newMessage(body: string, fields: Partial<NewMessage> = {}): NewMessage {
