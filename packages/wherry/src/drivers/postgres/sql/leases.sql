@@ -76,14 +76,15 @@ DECLARE
 BEGIN
   LOOP
     SELECT * INTO locked FROM wherry.lease
-    WHERE queue = queue_number AND number = lease_number AND until > moment AND part <> ALL (seen)
+    WHERE queue = queue_number AND number = lease_number AND until + 0 > moment
+      AND part <> ALL (seen)
     ORDER BY part LIMIT 1 FOR UPDATE;
     IF FOUND THEN
       RETURN locked;
     END IF;
     IF NOT EXISTS (
       SELECT FROM wherry.lease
-      WHERE queue = queue_number AND number = lease_number AND until > moment
+      WHERE queue = queue_number AND number = lease_number AND until + 0 > moment
         AND part <> ALL (seen)
     ) THEN
       RETURN null;
@@ -128,9 +129,14 @@ LANGUAGE plpgsql AS $$
 DECLARE
   grouped int[];
 BEGIN
+  -- Each by itself: a join may begin with all leases there ever were, as far as vacuum has left them.
   SELECT array_agg(DISTINCT lease.queue) INTO grouped
   FROM unnest(queue_numbers, lease_numbers) AS given(queue, number)
-  JOIN wherry.lease ON lease.queue = given.queue AND lease.number = given.number
+  CROSS JOIN LATERAL (
+    SELECT lease.queue, lease.grouped FROM wherry.lease
+    WHERE lease.queue = given.queue AND lease.number = given.number
+    OFFSET 0
+  ) AS lease
   WHERE lease.grouped;
   PERFORM wherry.lock_taking(grouped);
   RETURN grouped;

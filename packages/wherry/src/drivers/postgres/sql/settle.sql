@@ -135,7 +135,8 @@ BEGIN
     CONTINUE WHEN queue_numbers[i] = ANY (missing);
     FOR part IN
       SELECT * FROM wherry.lease
-      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > wherry.now(clock)
+      WHERE queue = queue_numbers[i] AND number = lease_numbers[i]
+        AND until + 0 > wherry.now(clock)
       ORDER BY lease.part
     LOOP
       proof := wherry.proven(part, receipts, first_index, last_index);
@@ -150,7 +151,7 @@ BEGIN
     moment := wherry.now(clock);
     FOR part IN
       SELECT * FROM wherry.lease
-      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until > moment
+      WHERE queue = queue_numbers[i] AND number = lease_numbers[i] AND until + 0 > moment
       ORDER BY lease.part
     LOOP
       removed := wherry.remove_proven(
