@@ -1,4 +1,4 @@
-// Lint rules, and the arrows between the folders of packages/wherry/src (see ARCHITECTURE.md).
+// Lint rules, and the arrows between the folders of each package's src (see ARCHITECTURE.md).
 
 /** Modules without sockets, files, processes or clocks: usable in pure policy. */
 const pureModules = [
@@ -13,7 +13,10 @@ const pureModules = [
   'zod',
 ];
 
-/** Who may import whom. A folder may always import itself; whatever is not listed is refused. */
+/**
+ * Who may import whom. A folder may always import itself; whatever is not listed is refused. A file
+ * among the folders stands for itself alone.
+ */
 const arrows = [
   { folder: 'core', folders: [], modules: pureModules },
   {
@@ -38,10 +41,60 @@ const arrows = [
     folders: ['core'],
     modules: [...pureModules, 'ioredis', 'node:fs', 'node:path', 'node:url'],
   },
+  {
+    folder: 'drivers/remote',
+    folders: ['core'],
+    modules: [...pureModules, 'node:net', 'ws'],
+  },
 ];
 
 const sources = 'packages/wherry/src';
+const serverSources = 'packages/server/src';
 const depths = [0, 1, 2];
+
+/**
+ * The same for the server. It has the library by its name, which gives it the policy; a driver is
+ * nobody's business but the library's.
+ */
+const serverArrows = [
+  { folder: 'protocols/*', folders: [], modules: [...pureModules, 'wherry'] },
+  { folder: 'access', folders: [], modules: [...pureModules, 'node:net', 'wherry'] },
+  {
+    folder: 'vhosts',
+    folders: ['access'],
+    modules: [...pureModules, 'wherry', 'node:fs', 'node:path'],
+  },
+  {
+    folder: 'telemetry',
+    folders: ['config'],
+    modules: [...pureModules, 'wherry', 'node:perf_hooks', 'node:stream', 'pino', 'prom-client'],
+  },
+  {
+    folder: 'config',
+    folders: ['access'],
+    modules: [...pureModules, 'wherry', 'node:fs', 'node:path', 'yaml'],
+  },
+  {
+    folder: 'servers/http',
+    folders: ['protocols/http', 'access', 'config/config.ts', 'vhosts', 'telemetry'],
+    modules: [
+      ...pureModules,
+      'wherry',
+      'wherry/remote',
+      '@fastify',
+      '@opentelemetry/api',
+      'fastify',
+      'node:fs',
+      'node:http',
+      'node:net',
+      'node:path',
+      'node:stream',
+      'node:timers',
+      'node:tls',
+      'ws',
+    ],
+  },
+];
 
 /** An import that leaves its folder and comes back would get round the patterns of an arrow. */
 const detour = {
@@ -50,20 +103,21 @@ const detour = {
 };
 
 /** One override for each depth below the folder, since a relative path says only how far it climbs. */
-function enforceArrow({ folder, folders, modules }) {
+function enforceArrow({ folder, folders, modules }, sourceFolder) {
   return depths.map((depth) => {
     const toFolder = '../'.repeat(depth);
     const toSources = '../'.repeat(folder.split('/').length + depth);
     const allowed = [
-      ...folders.map((name) => `!${toSources}${name}/**`),
-      ...modules.flatMap((name) => [`!${name}`, `!${name}/**`]),
+      ...folders.map((name) => `!${toSources}${name}${name.endsWith('.ts') ? '' : '/**'}`),
+      // Below the library's name are its drivers.
+      ...modules.flatMap((name) => (name === 'wherry' ? ['!wherry'] : [`!${name}`, `!${name}/**`])),
     ];
     const inside = depth === 0 ? [] : ['!../**', `${toFolder}../**`];
     const names = [...folders.map((name) => `src/${name}`), ...modules].join(', ');
     // Still deeper files get the patterns of the last depth, which are too strict for them, not too lax.
     const deeper = depth === depths.length - 1 ? '**/' : '';
     return {
-      files: [`${sources}/${folder}/${'*/'.repeat(depth)}${deeper}*.ts`],
+      files: [`${sourceFolder}/${folder}/${'*/'.repeat(depth)}${deeper}*.ts`],
       rules: {
         'no-restricted-imports': [
           'error',
@@ -157,7 +211,8 @@ export default {
     },
     // A command's file is there to be run.
     { files: ['**/bin/*.js'], rules: { 'import/no-unassigned-import': 'off' } },
-    ...arrows.flatMap(enforceArrow),
+    ...arrows.flatMap((arrow) => enforceArrow(arrow, sources)),
+    ...serverArrows.flatMap((arrow) => enforceArrow(arrow, serverSources)),
     {
       files: [`${sources}/{core,drivers,testing}/**/*.ts`],
       rules: {

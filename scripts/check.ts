@@ -10,19 +10,26 @@ import { root } from './find-files.ts';
 import { runCommand } from './run-command.ts';
 import { formatSeconds, formatTally, indent, paint, type Tally } from './terminal.ts';
 
+/** @returns a command that runs `command` on each package as packed, and fails if one does */
+function forEach(command: string): string {
+  return `for file in "$PACKED"/*.tgz; do ${command} "$file" || exit 1; done`;
+}
+
 /** In this order: examples and benchmarks see the library as built, the last three as packed. */
 const checks: [name: string, command: string][] = [
   ['build', 'npm run build --silent'],
   ['types of packages/wherry', 'tsc -p packages/wherry'],
+  ['types of packages/server', 'tsc -p packages/server'],
+  ['types of dashboard', 'tsc -p dashboard'],
   ['types of scripts', 'tsc -p .'],
   ['types of examples', 'tsc -p examples'],
   ['types of bench', 'tsc -p bench'],
   ['lint', 'oxlint -c oxlint.config.mjs'],
   ['format', 'oxfmt --check .'],
   ['unused code (knip)', 'knip --no-progress'],
-  ['pack', 'npm pack --workspace wherry --pack-destination "$PACKED"'],
-  ['package shape (publint)', 'publint run --strict "$PACKED"/*.tgz'],
-  ['package types (attw)', 'attw --profile esm-only "$PACKED"/*.tgz'],
+  ['pack', 'npm pack --workspace wherry --workspace wherry-server --pack-destination "$PACKED"'],
+  ['package shape (publint)', forEach('publint run --strict')],
+  ['package types (attw)', forEach('attw --profile esm-only')],
 ];
 
 async function main(): Promise<number> {

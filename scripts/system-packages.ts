@@ -5,6 +5,7 @@ import { runCommand } from './run-command.ts';
 
 /** Programs that the tests start besides Node, each with the Debian package that brings it. */
 const packageOf = {
+  chromium: 'chromium',
   faketime: 'faketime',
   initdb: 'postgresql-15',
   losetup: 'mount',

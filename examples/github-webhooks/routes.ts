@@ -130,6 +130,11 @@ export async function declareRoutes(mq: MessageQueueSystem): Promise<void> {
     if (names.includes(name)) await mq.deleteQueue(name, { force: true });
   }
   await mq.deadLetterQueue.purge();
+  await createRoutes(mq);
+}
+
+/** Creates the exchange, the queues and their bindings where they are missing. */
+export async function createRoutes(mq: MessageQueueSystem): Promise<void> {
   await mq.createExchange({ name: EXCHANGE, type: 'topic' });
   for (const { queue, patterns } of ROUTES) {
     await mq.createQueue(queue);

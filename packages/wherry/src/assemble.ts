@@ -7,6 +7,7 @@ import type { Driver } from './core/driver.ts';
 import { Events } from './core/events.ts';
 import { ExchangeManager } from './core/exchange-manager.ts';
 import { FailurePolicy } from './core/failure-policy.ts';
+import { Housekeeping } from './core/housekeeping.ts';
 import { IdleQueues } from './core/idle-queues.ts';
 import { DEFAULT_LIMITS, type Limits, checkInteger, checkName } from './core/limits.ts';
 import { MessageBroker } from './core/message-broker.ts';
@@ -15,6 +16,7 @@ import { ProducerManager } from './core/producer-manager.ts';
 import { Publisher } from './core/publisher.ts';
 import { QueueManager } from './core/queue-manager.ts';
 import type { PayloadSchema } from './core/queue.ts';
+import { ReceiptManager } from './core/receipt-manager.ts';
 import { Receiver } from './core/receiver.ts';
 import { Replier } from './core/replier.ts';
 import { Requester } from './core/requester.ts';
@@ -23,6 +25,8 @@ import { Scheduler } from './core/schedules/scheduler.ts';
 import { Settler } from './core/settler.ts';
 import { Sweeper } from './core/sweeper.ts';
 import { Topology } from './core/topology.ts';
+import { TracedSender } from './core/traced-sender.ts';
+import type { Tracing } from './core/tracing.ts';
 import { Wakeups } from './core/wakeups.ts';
 
 const DEFAULT_DEAD_LETTER_QUEUE = 'dead-letter';
@@ -47,13 +51,24 @@ export interface Parts {
   readonly deadLetters: DeadLetterQueue;
   readonly idleQueues: IdleQueues;
   readonly receiver: Receiver;
+  readonly receipts: ReceiptManager;
   readonly requester: Requester;
   readonly schedules: ScheduleManager;
   readonly scheduler: Scheduler;
+  readonly housekeeping: Housekeeping;
 }
 
-/** Makes the parts of a system on an opened store. @throws ValidationError */
-export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfig): Parts {
+/**
+ * Makes the parts of a system on an opened store.
+ * @param tracing left out: nothing is traced
+ * @throws ValidationError
+ */
+export function assemble(
+  driver: Driver,
+  clock: Clock,
+  config: MessageQueueConfig,
+  tracing?: Tracing,
+): Parts {
   const limits = checkLimits(config.limits);
   const deadLetterQueue = checkName(
     config.deadLetter?.queue ?? DEFAULT_DEAD_LETTER_QUEUE,
@@ -72,10 +87,13 @@ export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfi
   const base = { instance, driver, clock, limits, topology, events, wakeups, sweeper, settler };
   const queues = new QueueManager(driver, topology, events, now);
   const schemaOf = (name: string): PayloadSchema | undefined => queues.schemaOf(name);
-  const sender = new MessageSender({ ...base, publisher, schemaOf });
+  const senderParts = { ...base, publisher, schemaOf };
+  const sender =
+    tracing === undefined ? new MessageSender(senderParts) : new TracedSender(senderParts, tracing);
   const broker = new MessageBroker({ ...base, publisher, schemaOf });
-  const consumers = new ConsumerManager(topology, limits, { ...base, broker });
+  const consumers = new ConsumerManager(topology, limits, { ...base, broker }, tracing);
   const idleQueues = new IdleQueues({ ...base, queues });
+  const scheduler = new Scheduler({ ...base, sender });
   const requester = new Requester({ ...base, broker, sender, queues });
   queues.countConsumersWith(
     (name) => consumers.countConsumers(name) + requester.countConsumers(name),
@@ -92,9 +110,11 @@ export function assemble(driver: Driver, clock: Clock, config: MessageQueueConfi
     deadLetters: new DeadLetterQueue(deadLetterQueue, { ...base, broker, queues }),
     idleQueues,
     receiver: new Receiver({ ...base, broker, idleQueues }),
+    receipts: new ReceiptManager(base),
     requester,
     schedules: new ScheduleManager({ ...base, sender }),
-    scheduler: new Scheduler({ ...base, sender }),
+    scheduler,
+    housekeeping: new Housekeeping({ ...base, idleQueues, scheduler }),
   };
 }
 

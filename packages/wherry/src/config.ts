@@ -7,14 +7,22 @@ import type { ProducerConfig } from './core/producer-manager.ts';
 import type { QueueConfig } from './core/queue-manager.ts';
 import type { ExchangeConfig } from './core/routing/exchange.ts';
 import type { NamedScheduleConfig } from './core/schedules/definition.ts';
+import type { TelemetryOptions } from './opentelemetry.ts';
 
 /** What `open` takes. Everything has a default. */
 export interface MessageQueueConfig {
   /**
-   * Where messages are kept: `'memory:'` (default), a folder (`'./wherry-data'`, `'lmdb:DIR'`), or
-   * a driver of your own.
+   * Where messages are kept: `'memory:'` (default), a folder (`'./wherry-data'`, `'lmdb:DIR'`), a
+   * server (`'redis://…'`, `'postgres://…'`), a broker (`'http://…'`), or a driver of your own.
    */
   readonly storage?: string | Driver;
+  /**
+   * Lets other processes of this machine open the same folder, each with `share: true`. The first
+   * owns it; when it ends, however it ends, another takes its place. Default false.
+   */
+  readonly share?: boolean;
+  /** An API token for a broker (`storage: 'http://…'`), instead of a user and password in the URL. */
+  readonly token?: string;
   /** Created when they are missing. */
   readonly queues?: readonly QueueConfig[];
   readonly exchanges?: readonly ExchangeConfig[];
@@ -28,12 +36,19 @@ export interface MessageQueueConfig {
     readonly queue?: string;
   };
   readonly limits?: Partial<Limits>;
+  /**
+   * OpenTelemetry: spans for sends and handlers, joined into one trace by the messages' headers.
+   * Default false. Needs the package `@opentelemetry/api`.
+   */
+  readonly telemetry?: boolean | TelemetryOptions;
   /** For tests. */
   readonly clock?: Clock;
 }
 
 export const CONFIG_FIELDS: readonly (keyof MessageQueueConfig)[] = [
   'storage',
+  'share',
+  'token',
   'queues',
   'exchanges',
   'bindings',
@@ -42,5 +57,6 @@ export const CONFIG_FIELDS: readonly (keyof MessageQueueConfig)[] = [
   'consumers',
   'deadLetter',
   'limits',
+  'telemetry',
   'clock',
 ];

@@ -1,5 +1,6 @@
 export { MessageQueueSystem } from './message-queue-system.ts';
 export type { MessageQueueConfig } from './config.ts';
+export type { TelemetryOptions } from './opentelemetry.ts';
 export { SystemClock } from './system-clock.ts';
 export * from './core/errors.ts';
 export type { Clock, Timer } from './core/clock.ts';
@@ -10,7 +11,7 @@ export type { DeadLetterQueue, RedriveOptions, RedriveResult } from './core/dead
 export type { AcknowledgeOptions, Delivery } from './core/delivery.ts';
 export type * from './core/driver.ts';
 export { NEVER } from './core/driver.ts';
-export type { Duration } from './core/duration.ts';
+export { type Duration, durationToMs } from './core/duration.ts';
 export type { Activity, Counters, EventMap, EventName } from './core/events.ts';
 export type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
 export type { Limits } from './core/limits.ts';
@@ -45,6 +46,12 @@ export type {
   TransferResult,
   TransferredQueue,
 } from './core/transfer/transfer.ts';
+export type {
+  ReceiptManager,
+  ReceiptOptions,
+  ReceiptResult,
+  Rejection,
+} from './core/receipt-manager.ts';
 export type { RequestOptions } from './core/requester.ts';
 export type { ConsumeOptions, ReceiveOptions } from './core/receiver.ts';
 export type {

@@ -9,6 +9,7 @@ import type { Driver } from './core/driver.ts';
 import { type Duration, durationToMs } from './core/duration.ts';
 import type { EventMap } from './core/events.ts';
 import type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
+import { setHousekeeping } from './core/housekeeping.ts';
 import { type Limits, checkFields } from './core/limits.ts';
 import type { MessageBroker } from './core/message-broker.ts';
 import type {
@@ -25,6 +26,7 @@ import type { Producer } from './core/producer.ts';
 import type { QueueConfig, QueueInfo, QueueManager } from './core/queue-manager.ts';
 import type { QueueSettingsInput } from './core/queue-settings.ts';
 import { type Queue, type QueueLike, queueNameOf } from './core/queue.ts';
+import type { ReceiptManager } from './core/receipt-manager.ts';
 import type { RequestOptions } from './core/requester.ts';
 import type { ConsumeOptions, ReceiveOptions } from './core/receiver.ts';
 import type { Binding, Exchange, ExchangeConfig } from './core/routing/exchange.ts';
@@ -32,6 +34,7 @@ import type { BindingFilter } from './core/routing/router.ts';
 import type { ScheduleConfig } from './core/schedules/definition.ts';
 import type { Schedule, ScheduleManager } from './core/schedules/schedule-manager.ts';
 import { openStore } from './open-store.ts';
+import { openTracing } from './opentelemetry.ts';
 import { SystemClock } from './system-clock.ts';
 
 const DEFAULT_CLOSE_DEADLINE_MS = 10_000;
@@ -52,6 +55,7 @@ export class MessageQueueSystem implements AsyncDisposable {
   readonly consumerManager: ConsumerManager;
   readonly scheduleManager: ScheduleManager;
   readonly messageBroker: MessageBroker;
+  readonly receiptManager: ReceiptManager;
   readonly deadLetterQueue: DeadLetterQueue;
   readonly limits: Limits;
   readonly #parts: Parts;
@@ -61,10 +65,11 @@ export class MessageQueueSystem implements AsyncDisposable {
   static async open(config: MessageQueueConfig = {}): Promise<MessageQueueSystem> {
     checkFields(config, CONFIG_FIELDS, 'The configuration');
     const clock = config.clock ?? new SystemClock();
-    const driver = await openStore(config.storage ?? 'memory:', clock);
+    const driver = await openStore(config.storage ?? 'memory:', clock, config);
     let system: MessageQueueSystem;
     try {
-      system = new MessageQueueSystem(assemble(driver, clock, config));
+      const tracing = await openTracing(config.telemetry);
+      system = new MessageQueueSystem(assemble(driver, clock, config, tracing));
     } catch (error) {
       await driver.close();
       throw error;
@@ -86,24 +91,25 @@ export class MessageQueueSystem implements AsyncDisposable {
     this.consumerManager = parts.consumers;
     this.scheduleManager = parts.schedules;
     this.messageBroker = parts.broker;
+    this.receiptManager = parts.receipts;
     this.deadLetterQueue = parts.deadLetters;
     this.limits = parts.limits;
+    setHousekeeping(this, parts.housekeeping);
   }
 
   async #initialize(config: MessageQueueConfig): Promise<void> {
-    const { topology, deadLetters, sweeper, settler, idleQueues, scheduler } = this.#parts;
+    const { topology, deadLetters, housekeeping } = this.#parts;
     await topology.open();
     await this.queueManager.initialize(config.queues ?? []);
     // Not before: the configuration may say what the system's dead-letter queue is like.
     await deadLetters.initialize();
-    await sweeper.start(settler);
+    await housekeeping.open();
     for (const exchange of config.exchanges ?? []) await this.createExchange(exchange);
     for (const binding of config.bindings ?? []) await this.bind(binding);
     await this.scheduleManager.initialize(config.schedules ?? []);
     await this.producerManager.initialize(config.producers ?? []);
     await this.consumerManager.initialize(config.consumers ?? []);
-    idleQueues.start();
-    scheduler.start();
+    housekeeping.start();
   }
 
   /** What happens, as it happens: `mq.events.on('deadLettered', ({ queue, id }) => …)`. */
@@ -376,10 +382,9 @@ export class MessageQueueSystem implements AsyncDisposable {
   }
 
   async #close(deadline: number): Promise<void> {
-    const { idleQueues, scheduler, publisher, sweeper } = this.#parts;
+    const { housekeeping, publisher, sweeper } = this.#parts;
     const { requester, settler, wakeups, topology, driver } = this.#parts;
-    idleQueues.close();
-    await scheduler.close();
+    await housekeeping.close();
     this.messageBroker.close();
     await this.consumerManager.close(deadline);
     // Not before: a handler that runs may wait for a reply.

@@ -15,7 +15,8 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { root } from '../../../scripts/find-files.ts';
 
-const sources = 'packages/wherry/src';
+const librarySources = 'packages/wherry/src';
+const serverSources = 'packages/server/src';
 const restricted = 'eslint(no-restricted-imports)';
 
 /** Imports that cross an arrow: the folder, and what a file in it must not import. */
@@ -34,6 +35,8 @@ const forbiddenImports: [folder: string, ...specifiers: string[]][] = [
   ['drivers/lmdb', '../../system.ts', 'ioredis', 'pg', 'node:net', 'node:timers/promises'],
   ['drivers/redis', '../lmdb/store.ts', '../postgres/index.ts', 'lmdb', 'pg', 'node:net'],
   ['drivers/postgres', '../redis/index.ts', '../../cli/main.ts', 'ioredis', 'node:timers'],
+  ['drivers/remote', '../lmdb/index.ts', 'lmdb', 'node:fs', 'node:http', 'node:timers'],
+  ['drivers/remote/wire', '../../lmdb/index.ts', 'node:fs'],
   ['drivers/other', '../../testing/index.ts', 'ioredis', 'pg', 'node:fs'],
   ['testing', '../drivers/lmdb/store.ts', '../cli/main.ts', '../system.ts'],
   ['testing', 'node:test', 'node:fs', 'lmdb'],
@@ -49,10 +52,35 @@ const allowedImports: [folder: string, ...specifiers: string[]][] = [
   ['drivers/lmdb', '../../core/errors.ts', 'lmdb', 'node:fs', 'node:fs/promises', 'node:path'],
   ['drivers/postgres', '../../core/errors.ts', './pool.ts', 'pg', 'node:fs', 'node:url'],
   ['drivers/redis', '../../core/errors.ts', './scripts.ts', 'ioredis', 'node:fs', 'node:crypto'],
+  ['drivers/remote', '../../core/errors.ts', './wire/calls.ts', 'node:net', 'ws', 'node:crypto'],
+  ['drivers/remote/wire', '../../../core/errors.ts', '../link.ts'],
   ['testing', '../core/errors.ts', './suite/send.ts', 'fast-check', 'node:assert/strict'],
   ['testing/suite', '../../core/errors.ts', '../manual-clock.ts', 'fast-check'],
   ['cli', '../core/errors.ts', '../drivers/lmdb/store.ts', '../system.ts', 'commander', 'node:fs'],
   ['.', './core/errors.ts', './drivers/lmdb/store.ts', 'node:path'],
+];
+
+const forbiddenServerImports: typeof forbiddenImports = [
+  ['protocols/http', 'fastify', 'node:net', 'node:http', 'wherry/lmdb', '../../serve.ts'],
+  ['protocols/http', '../../servers/http/app.ts', '../../access/identity.ts'],
+  ['access', 'fastify', 'node:fs', 'wherry/redis', '../servers/http/app.ts', '../serve.ts'],
+  ['vhosts', 'fastify', 'wherry/postgres', '../servers/http/app.ts'],
+  ['telemetry', 'fastify', 'wherry/lmdb', '../servers/http/app.ts'],
+  ['config', 'fastify', '../serve.ts', '../servers/http/app.ts'],
+  ['servers/http', 'wherry/lmdb', 'wherry/redis', 'wherry/postgres', 'lmdb', 'ioredis', 'pg'],
+  ['servers/http', '../../serve.ts', '../../config/load.ts'],
+  ['servers/http/routes', '../../../serve.ts', 'wherry/lmdb'],
+];
+
+const allowedServerImports: typeof allowedImports = [
+  ['protocols/http', 'wherry', 'zod', './problem.ts', 'node:crypto'],
+  ['access', 'wherry', 'node:crypto', './identity.ts'],
+  ['vhosts', 'wherry', 'node:path'],
+  ['telemetry', 'pino', 'prom-client', 'node:perf_hooks', 'wherry'],
+  ['config', 'yaml', 'zod', 'node:fs', '../access/identity.ts'],
+  ['servers/http', 'wherry', 'wherry/remote', 'fastify', '@fastify/cookie', '../../access/x.ts'],
+  ['servers/http/routes', '../route.ts', '../../../protocols/http/problem.ts', 'zod'],
+  ['.', './servers/http/app.ts', 'wherry', './config/load.ts'],
 ];
 
 const globals = 'eslint(no-restricted-globals)';
@@ -111,7 +139,12 @@ let tree: string;
 const planted: { file: string; rule: string | null }[] = [];
 const found = new Map<string, string[]>();
 
-function plant(folder: string, code: string, rule: string | null): void {
+function plant(
+  folder: string,
+  code: string,
+  rule: string | null,
+  sources: string = librarySources,
+): void {
   const file = join(sources, folder, `planted-${planted.length}.ts`);
   write(file, code);
   planted.push({ file, rule });
@@ -132,7 +165,8 @@ function importing(specifier: string): string {
 
 before(() => {
   tree = mkdtempSync(join(tmpdir(), 'wherry-arrows-'));
-  for (const file of ['oxlint.config.mjs', 'tsconfig.base.json', 'packages/wherry/tsconfig.json']) {
+  const projects = ['packages/wherry/tsconfig.json', 'packages/server/tsconfig.json'];
+  for (const file of ['oxlint.config.mjs', 'tsconfig.base.json', ...projects]) {
     cpSync(join(root, file), join(tree, file));
   }
   write('package.json', '{ "type": "module" }');
@@ -144,14 +178,22 @@ before(() => {
   for (const [folder, ...specifiers] of allowedImports) {
     for (const specifier of specifiers) plant(folder, importing(specifier), null);
   }
+  for (const [folder, ...specifiers] of forbiddenServerImports) {
+    for (const specifier of specifiers) {
+      plant(folder, importing(specifier), restricted, serverSources);
+    }
+  }
+  for (const [folder, ...specifiers] of allowedServerImports) {
+    for (const specifier of specifiers) plant(folder, importing(specifier), null, serverSources);
+  }
   for (const [folder, rule, code] of forbiddenCode) plant(folder, code, rule);
   for (const [folder, code] of allowedCode) plant(folder, code, null);
   plant('cli', "import './circle.ts';", 'import(no-cycle)');
-  write(join(sources, 'cli/circle.ts'), `import './planted-${planted.length - 1}.ts';`);
+  write(join(librarySources, 'cli/circle.ts'), `import './planted-${planted.length - 1}.ts';`);
 
   const lint = spawnSync(
     join(root, 'node_modules/.bin/oxlint'),
-    ['-c', 'oxlint.config.mjs', '--format=json', sources],
+    ['-c', 'oxlint.config.mjs', '--format=json', librarySources, serverSources],
     {
       cwd: tree,
       encoding: 'utf8',

@@ -90,6 +90,13 @@ export function describe(error: unknown): string {
   return `${what} ${remedy(error)}`;
 }
 
+/** @returns what `describe` says; of several mistakes one line each */
+export function describeLines(error: unknown): string[] {
+  const problems = (error as { problems?: unknown } | null)?.problems;
+  if (!Array.isArray(problems) || problems.length < 2) return [describe(error)];
+  return [`${problems.length} mistakes:`, ...problems.map((problem) => `  - ${String(problem)}`)];
+}
+
 /** @returns the stable code for programs; Node's own (`ENOENT`) for a failed system call */
 export function codeOf(error: unknown): string {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;

@@ -13,6 +13,7 @@ export interface ExamineOptions {
 /** Whether the rest of a URL is right, the driver says. */
 const REDIS_SCHEME = /^rediss?(?:[-+]|$)/;
 const POSTGRES_SCHEME = /^postgres(?:ql)?$/;
+const BROKER_SCHEME = /^(?:https?|unix)$/;
 
 interface Finding {
   readonly code: string;
@@ -39,6 +40,11 @@ export function examine(storeUrl: string, options: ExamineOptions): Promise<Exam
   if (options.compact) throw new UsageError(`--compact is for folders. ${howToCompact(scheme)}`);
   if (REDIS_SCHEME.test(scheme)) return examineRedis(storeUrl, options);
   if (POSTGRES_SCHEME.test(scheme)) return examinePostgres(storeUrl, options);
+  if (BROKER_SCHEME.test(scheme)) {
+    throw new UsageError(
+      'doctor examines a store itself, not a broker on it. Give it the store that the broker has.',
+    );
+  }
   throw new UsageError(`doctor has nothing to check in '${storeUrl}'.`);
 }
 

@@ -1,4 +1,5 @@
-import { MessageQueueError, StorageError } from '../core/errors.ts';
+import { StorageError } from '../core/errors.ts';
+import { codeOf } from './errors.ts';
 
 /** What the command's exit code tells a script. */
 export const EXIT = {
@@ -26,6 +27,7 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
 
 const EXIT_BY_ERROR_CODE: Readonly<Record<string, ExitCode>> = {
   USAGE: EXIT.usage,
+  CONFIG: EXIT.usage,
   VALIDATION: EXIT.usage,
   SERIALIZATION: EXIT.usage,
   UNSUPPORTED: EXIT.usage,
@@ -41,6 +43,5 @@ const EXIT_BY_ERROR_CODE: Readonly<Record<string, ExitCode>> = {
 /** @returns the exit code for a failure that ended a command */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof StorageError) return EXIT.unavailable;
-  if (!(error instanceof MessageQueueError)) return EXIT.failed;
-  return EXIT_BY_ERROR_CODE[error.code] ?? EXIT.failed;
+  return EXIT_BY_ERROR_CODE[codeOf(error)] ?? EXIT.failed;
 }

@@ -12,10 +12,12 @@ export interface CliIo {
   readonly env: NodeJS.ProcessEnv;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP: stop in good order. */
   readonly signal?: AbortSignal;
+  /** From now on a SIGHUP asks a server to reload, as it does by custom, instead of to stop. */
+  readonly onHangUp?: (reload: () => void) => void;
 }
 
 /** Options that every command takes. */
-interface GlobalOptions {
+export interface GlobalOptions {
   readonly store?: string;
   readonly json?: boolean;
   readonly verbose?: boolean;

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { codeOf, describe, OutputClosedError } from './errors.ts';
+import { codeOf, describe, describeLines, OutputClosedError } from './errors.ts';
 import { type Cell, formatTable, printable } from './table.ts';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
@@ -111,7 +111,8 @@ export class Output {
       return;
     }
     const label = this.style(this.stderr, 'red', 'error:');
-    this.stderr.write(`${label} ${prefix}${printable(describe(error))}\n`);
+    const lines = describeLines(error).map(printable).join('\n');
+    this.stderr.write(`${label} ${prefix}${lines}\n`);
     if (stack !== undefined) this.stderr.write(`${stack}\n`);
   }
 

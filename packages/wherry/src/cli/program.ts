@@ -5,6 +5,7 @@ import { registerBench } from './commands/bench.ts';
 import { registerBinding } from './commands/binding.ts';
 import { registerBrowse } from './commands/browse.ts';
 import { registerCompletion } from './commands/completion.ts';
+import { registerConfig } from './commands/config.ts';
 import { registerConsume } from './commands/consume.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
 import { registerDoctor } from './commands/doctor.ts';
@@ -16,6 +17,7 @@ import { registerMigrateStore } from './commands/migrate-store.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerQueue } from './commands/queue.ts';
 import { registerSchedule } from './commands/schedule.ts';
+import { registerServe } from './commands/serve.ts';
 import { registerTop } from './commands/top.ts';
 import { addExamples, exitCodeHelp } from './help.ts';
 import type { CommandLine } from './invocation.ts';
@@ -72,6 +74,8 @@ const COMMANDS: readonly ((program: Command, line: CommandLine) => void)[] = [
   registerBinding,
   registerSchedule,
   registerTop,
+  registerServe,
+  registerConfig,
   registerMigrate,
   registerExport,
   registerImport,

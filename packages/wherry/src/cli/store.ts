@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MessageQueueSystem } from '../index.ts';
+import type { Driver, MessageQueueSystem } from '../index.ts';
 import { StoreNotFoundError } from './errors.ts';
-import type { Invocation } from './invocation.ts';
+import type { CliIo, Invocation } from './invocation.ts';
 
 /** Two letters at least: `C:\queues` is a folder. */
 const SCHEME = /^([a-z][a-z0-9+.-]+):(?:\/\/)?/i;
+/** A broker's: over it, the commands do what they do on a store of their own. */
+const BROKER_SCHEME = /^https?$/;
 const FOLDER_SCHEMES: ReadonlySet<string> = new Set(['lmdb', 'file']);
 
 /** What a store in a folder always holds, once it is one. */
@@ -32,6 +34,20 @@ export function requireStore(storeUrl: string): void {
 }
 
 /**
+ * What the library opens for a store's URL. A broker's token comes from the environment: what stands
+ * on a command line can be seen by others on the machine.
+ */
+export async function storageOf(
+  storeUrl: string,
+  { env }: Pick<CliIo, 'env'>,
+): Promise<string | Driver> {
+  const token = env['WHERRY_TOKEN'];
+  if (!token || !BROKER_SCHEME.test(storeScheme(storeUrl) ?? '')) return storeUrl;
+  const { createRemoteDriver } = await import('../drivers/remote/index.ts');
+  return createRemoteDriver({ url: storeUrl, token });
+}
+
+/**
  * Opens the store for `work` and closes it afterwards, whatever happened.
  * @param options.create make the store where there is none; else that is an error
  * @throws StoreNotFoundError, StorageInUseError, and whatever `work` throws
@@ -44,7 +60,8 @@ export async function withStore<Result>(
   if (!options.create) requireStore(invocation.storeUrl);
   // Loaded late, so that help and completion need not wait for the store's binaries.
   const { MessageQueueSystem: System } = await import('../index.ts');
-  const mq = await System.open({ storage: invocation.storeUrl });
+  const storage = await storageOf(invocation.storeUrl, invocation.io);
+  const mq = await System.open({ storage });
   try {
     return await work(mq);
   } finally {

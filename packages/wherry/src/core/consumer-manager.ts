@@ -6,11 +6,13 @@ import {
   type MessageHandler,
   capacityOf,
 } from './consumer.ts';
+import type { Delivery } from './delivery.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { ConsumerNotFoundError, ValidationError } from './errors.ts';
 import { LEASE_MIN_MS, type Limits, checkFields, checkInteger, checkName } from './limits.ts';
 import { type QueueLike, queueNameOf } from './queue.ts';
 import type { Topology } from './topology.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What `createConsumer` takes. */
 export interface ConsumerConfig<T = unknown> {
@@ -62,13 +64,17 @@ const CONCURRENCY_MAX = 100_000;
 /** Creates, finds and stops consumers. */
 export class ConsumerManager {
   readonly #consumers = new Map<string, Consumer<never>>();
+  /** How many receive without a handler, by queue. */
+  readonly #receivers = new Map<string, number>();
   readonly #topology: Topology;
   readonly #limits: Limits;
   readonly #parts: ConsumerParts;
+  readonly #tracing: Tracing | undefined;
 
-  constructor(topology: Topology, limits: Limits, parts: ConsumerParts) {
+  constructor(topology: Topology, limits: Limits, parts: ConsumerParts, tracing?: Tracing) {
     this.#topology = topology;
     this.#limits = limits;
+    this.#tracing = tracing;
     this.#parts = { ...parts, stopped: (id) => void this.#consumers.delete(id) };
   }
 
@@ -124,7 +130,20 @@ export class ConsumerManager {
   }
 
   countConsumers(queueName: string): number {
-    return this.listConsumers().filter((c) => c.queueName === queueName && c.running).length;
+    const running = this.listConsumers().filter((c) => c.queueName === queueName && c.running);
+    return running.length + (this.#receivers.get(queueName) ?? 0);
+  }
+
+  /** Counts one more who receives from a queue without a handler. @returns how to stop; once */
+  countReceiver(queueName: string): () => void {
+    this.#addReceivers(queueName, 1);
+    return () => this.#addReceivers(queueName, -1);
+  }
+
+  #addReceivers(queueName: string, more: 1 | -1): void {
+    const count = (this.#receivers.get(queueName) ?? 0) + more;
+    if (count === 0) this.#receivers.delete(queueName);
+    else this.#receivers.set(queueName, count);
   }
 
   /** @param deadline milliseconds until running handlers are abandoned */
@@ -146,10 +165,12 @@ export class ConsumerManager {
       id,
       name: config.name ?? id,
       queueName,
-      handle:
+      handle: this.#traced(
         handler === undefined
           ? { per: 'batch', handler: batchHandler! }
           : { per: 'message', handler },
+        { queueName, consumerId: id },
+      ),
       batchSize: checkInteger(
         config.batchSize ?? DEFAULT_BATCH_SIZE,
         'batchSize',
@@ -177,5 +198,20 @@ export class ConsumerManager {
       );
     }
     return settings;
+  }
+
+  /** @returns the handler, run within the trace of what it handles */
+  #traced<T>(
+    handle: ConsumerSettings<T>['handle'],
+    about: { readonly queueName: string; readonly consumerId: string },
+  ): ConsumerSettings<T>['handle'] {
+    const tracing = this.#tracing;
+    if (tracing === undefined) return handle;
+    const { per, handler } = handle;
+    const run = (deliveries: readonly Delivery<T>[], work: () => unknown): unknown =>
+      tracing.process({ ...about, deliveries }, work);
+    return per === 'batch'
+      ? { per, handler: (batch) => run(batch, () => handler(batch)) }
+      : { per, handler: (delivery) => run([delivery], () => handler(delivery)) };
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import type { BrowseRequest, Driver, LeasedMessage, MoveItem, StoredMessage } from './driver.ts';
 import { ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
-import type { Envelope, MessageState } from './message.ts';
+import type { DeathReason, Envelope, MessageState } from './message.ts';
 import type { MessageBroker } from './message-broker.ts';
 import type { QueueManager } from './queue-manager.ts';
 import type { Settler } from './settler.ts';
@@ -16,6 +16,10 @@ export interface RedriveOptions {
   readonly to?: string;
   /** Only these messages. */
   readonly ids?: readonly string[];
+  /** Only those that died in this queue last. */
+  readonly diedIn?: string;
+  /** Only those that died of this last. */
+  readonly reason?: DeathReason;
   /** At most so many. */
   readonly max?: number;
   /** At most so many a second. */
@@ -94,7 +98,8 @@ export class DeadLetterQueue {
     const pageSize = Math.min(PAGE, Math.max(1, Math.floor(rate)));
     for await (const page of this.#pages(options.from ?? this.queueName, ids, pageSize)) {
       signal?.throwIfAborted();
-      const chosen = page.slice(0, max - moved);
+      const meant = page.filter((message) => isMeant(message, options));
+      const chosen = meant.slice(0, max - moved);
       const done = await this.#moveBack(chosen, options);
       moved += done;
       skipped += chosen.length - done;
@@ -193,6 +198,14 @@ export class DeadLetterQueue {
       this.#parts.clock.setTimer(resolve, ms);
     });
   }
+}
+
+function isMeant({ deaths }: StoredMessage, { diedIn, reason }: RedriveOptions): boolean {
+  const last = deaths.at(-1);
+  return (
+    (diedIn === undefined || last?.queue === diedIn) &&
+    (reason === undefined || last?.reason === reason)
+  );
 }
 
 function splitCursor(cursor: string | undefined): {

@@ -2,6 +2,7 @@ import type { LeasedMessage, QueueRef, Receipt, StoredMessage } from './driver.t
 import type { Duration } from './duration.ts';
 import type { Death, Envelope, Lease, Message, NewDeath } from './message.ts';
 import type { Failure } from './failure-policy.ts';
+import { encodeReceipt } from './receipt.ts';
 import type { CallerTransaction } from './transaction.ts';
 
 /** How to acknowledge. */
@@ -122,6 +123,11 @@ export class Delivery<T = unknown> implements Envelope<T>, Receipt {
   /** `message.payload`. */
   get payload(): T {
     return this.message.payload;
+  }
+
+  /** A text that stands for the lease: who has it may settle the message (`mq.receiptManager`). */
+  get receipt(): string {
+    return encodeReceipt(this.queue.number, this.id, this.token);
   }
 
   /** @internal */

@@ -268,6 +268,27 @@ export interface Capabilities {
   readonly transactions: true | string;
   /** `true`, or why a queue cannot be spread over several places. */
   readonly partitions: true | string;
+  /**
+   * Another process that has the store open sees to what happens because time passes: it sweeps,
+   * keeps the schedules and deletes idle queues. Default false: every process that has it open does.
+   */
+  readonly managed?: boolean;
+}
+
+/** What a system does for the other processes of its store, where it acts for all of them. */
+export interface Housekeeper {
+  /** It is this process's turn: from now on `supports.managed` is false. */
+  begin(): void;
+  /** Another process made something that will be due so many milliseconds from now. */
+  expectWithin(ms: number): void;
+  /** Another process stored a message that may have deadlines. */
+  expectPublished(item: PublishItem): void;
+  /** Another process moved a message there: the queue's TTL has begun. */
+  expectMoved(target: QueueRef): void;
+  /** Another process used the queue, if only by looking for messages. */
+  used(queueNumber: number): void;
+  /** Asks this, too, before a queue counts as idle. @returns how to stop */
+  askForUse(isUsed: (queueNumber: number) => boolean): () => void;
 }
 
 /**
@@ -301,6 +322,12 @@ export interface Driver {
   readonly supports: Capabilities;
   readonly topology: TopologyStore;
   readonly notifier: Notifier;
+
+  /**
+   * Where `supports.managed` may change, or others are served: hands over who acts for all, once the
+   * system that was opened on the store is ready to.
+   */
+  entrust?(housekeeper: Housekeeper): void;
 
   /** The store's clock (G14). @returns milliseconds since 1970 */
   now(): Promise<number>;

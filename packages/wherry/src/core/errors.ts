@@ -155,7 +155,7 @@ export class StorageInUseError extends StorageError {
   constructor(path: string, ownerPid: number) {
     super(
       `The store '${path}' is in use by process ${ownerPid}. One process owns a folder: ` +
-        'stop that process, or give this one a folder of its own.',
+        'stop that process, give this one a folder of its own, or open it with { share: true } in both.',
       { code: 'STORAGE_IN_USE' },
     );
     this.ownerPid = ownerPid;

@@ -37,6 +37,7 @@ interface Use {
 export class IdleQueues {
   readonly #parts: IdleQueuesParts;
   readonly #uses = new Map<string, Use>();
+  readonly #askAlso = new Set<(queueNumber: number) => boolean>();
   #timer: Timer | null = null;
   #unwatch: (() => void) | null = null;
 
@@ -58,6 +59,12 @@ export class IdleQueues {
   used(name: string): void {
     const use = this.#uses.get(name);
     if (use !== undefined) use.at = this.#parts.clock.now();
+  }
+
+  /** Asks this, too, whether a queue is in use. @returns how to stop */
+  askForUse(isUsed: (queueNumber: number) => boolean): () => void {
+    this.#askAlso.add(isUsed);
+    return () => this.#askAlso.delete(isUsed);
   }
 
   /** Somebody used it, here or elsewhere, and everybody knows: it is not told again. */
@@ -107,11 +114,16 @@ export class IdleQueues {
       this.#uses.set(queue.name, first);
       return first;
     }
-    if (use.counted !== counted || this.#parts.queues.consumerCount(queue.name) > 0) {
+    if (use.counted !== counted || this.#hasConsumers(queue)) {
       use.counted = counted;
       use.at = now;
     }
     return use;
+  }
+
+  #hasConsumers({ name, number }: Queue): boolean {
+    if (this.#parts.queues.consumerCount(name) > 0) return true;
+    return [...this.#askAlso].some((isUsed) => isUsed(number));
   }
 
   /** Tells the other processes of a use that they have not been told of. */

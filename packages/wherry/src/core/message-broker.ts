@@ -20,6 +20,7 @@ import type { Done, Settler } from './settler.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Topology } from './topology.ts';
 import { type Wait, waitFor } from './wait.ts';
+import { Turn, WaitingLine } from './waiting-line.ts';
 import type { Wakeups } from './wakeups.ts';
 
 /** What to take, and as whom. Durations in milliseconds. */
@@ -58,6 +59,7 @@ const BROWSE_MAX = 1_000;
 export class MessageBroker {
   readonly #parts: BrokerParts;
   readonly #waiting = new Set<Wait>();
+  readonly #lines = new Map<string, WaitingLine>();
   #closed = false;
 
   constructor(parts: BrokerParts) {
@@ -92,7 +94,7 @@ export class MessageBroker {
   }
 
   /**
-   * As `take`, but waits for the first message.
+   * As `take`, but waits for the first message: in line with the others who wait for one.
    * @param waitMs how long at most; 0: not at all
    * @param pollMs how often to look without having been woken
    * @throws ClosedError when the system is closed meanwhile
@@ -102,26 +104,37 @@ export class MessageBroker {
     options: TakeOptions,
     wait: { readonly waitMs: number; readonly pollMs: number; readonly signal?: AbortSignal },
   ): Promise<Delivery<T>[]> {
-    const { clock, wakeups } = this.#parts;
+    const { clock } = this.#parts;
     const deadline = clock.now() + wait.waitMs;
-    for (;;) {
-      wait.signal?.throwIfAborted();
-      if (this.#closed) throw new ClosedError('The message queue system');
-      // Listening begins before the look, so that nothing that comes between is missed.
-      const woken = waitFor((wake) => wakeups.onReady(queueName, wake));
-      const { deliveries, retryIn } = await this.take<T>(queueName, options).catch(
-        (error: unknown) => {
+    const turn = new Turn();
+    let line: WaitingLine | null = null;
+    let deliveries: Delivery<T>[] = [];
+    try {
+      for (;;) {
+        wait.signal?.throwIfAborted();
+        if (this.#closed) throw new ClosedError('The message queue system');
+        // Listening begins before the look, so that nothing that comes between is missed.
+        const isLooking = line === null || turn.isMine;
+        const woken = waitFor((wake) =>
+          isLooking ? this.#parts.wakeups.onReady(queueName, wake) : turn.onMine(wake),
+        );
+        let pause = Infinity;
+        if (isLooking) {
+          const taken = await this.#look<T>(queueName, options, woken);
+          ({ deliveries } = taken);
+          pause = Math.min(wait.pollMs, taken.retryIn ?? Infinity);
+        }
+        const left = deadline - clock.now();
+        if (deliveries.length > 0 || left <= 0) {
           woken.cancel();
-          throw error;
-        },
-      );
-      const left = deadline - clock.now();
-      if (deliveries.length > 0 || left <= 0) {
-        woken.cancel();
-        return deliveries;
+          return deliveries;
+        }
+        line ??= this.#lineOf(`${wait.pollMs} ${queueName}`);
+        if (isLooking && !line.mayGoOn(turn)) woken.cancel();
+        else await this.#sleep(woken, Math.min(left, pause), wait.signal);
       }
-      const pause = Math.min(left, wait.pollMs, retryIn ?? Infinity);
-      await this.#sleep(woken, pause, wait.signal);
+    } finally {
+      line?.leave(turn, deliveries.length > 0);
     }
   }
 
@@ -183,6 +196,24 @@ export class MessageBroker {
     const lost = await this.#parts.driver.extend([{ receipt, leaseDuration }]);
     this.#parts.sweeper.expectWithin(leaseDuration);
     if (lost.length > 0) throw new LeaseLostError(id);
+  }
+
+  #lineOf(name: string): WaitingLine {
+    let line = this.#lines.get(name);
+    if (line === undefined) {
+      line = new WaitingLine(() => this.#lines.delete(name));
+      this.#lines.set(name, line);
+    }
+    return line;
+  }
+
+  async #look<T>(queueName: string, options: TakeOptions, woken: Wait): Promise<Taken<T>> {
+    try {
+      return await this.take<T>(queueName, options);
+    } catch (error) {
+      woken.cancel();
+      throw error;
+    }
   }
 
   /** The public calls know a message by its id and their consumer id: the token is looked up. */

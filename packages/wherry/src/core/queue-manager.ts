@@ -35,6 +35,8 @@ export interface QueueInfo extends Activity {
   readonly scheduled: number;
   readonly leased: number;
   readonly bytes: number;
+  /** Messages that came since the queue was made, sent or moved, from all processes. */
+  readonly arrived: number;
   /** How long the longest-waiting ready message has been stored, in milliseconds. */
   readonly oldestAge: number | null;
   /** Consumers of this process. */
@@ -147,7 +149,7 @@ export class QueueManager {
   async getQueueInfo(name: string): Promise<QueueInfo> {
     const queue = this.#topology.queue(name);
     const counts = await this.#driver.counts(this.#topology.ref(name));
-    const { ready, scheduled, leased, bytes, oldestTimestamp } = counts;
+    const { ready, scheduled, leased, bytes, arrived, oldestTimestamp } = counts;
     return {
       name,
       settings: queue.settings,
@@ -157,6 +159,7 @@ export class QueueManager {
       scheduled,
       leased,
       bytes,
+      arrived,
       oldestAge: oldestTimestamp === null ? null : Math.max(0, this.#now() - oldestTimestamp),
       consumerCount: this.consumerCount(name),
       maxSize: queue.settings.maxSize,

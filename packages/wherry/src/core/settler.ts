@@ -22,28 +22,34 @@ import type { Sweeper } from './sweeper.ts';
 import { joinTransaction } from './support.ts';
 import type { Topology } from './topology.ts';
 
-/** A leased message with the proof of the lease. */
-export interface Held extends Receipt {
-  readonly stored: LeasedMessage;
+/** The proof of a lease, and what is known of the message. */
+interface Claim extends Receipt {
+  readonly stored?: LeasedMessage;
   /** A transaction of the caller acknowledged it: when it commits, the lease is rightly gone. */
   readonly inTransaction?: boolean;
   /** A settlement before this one may have taken effect: the lease may rightly be gone. */
   readonly inDoubt?: boolean;
 }
 
-/** Told how a settlement went: null, or the error. */
-export type Done<T extends Held = Held> = (held: T, error: Error | null) => void;
+/** A leased message with the proof of the lease. */
+export interface Held extends Claim {
+  readonly stored: LeasedMessage;
+}
 
-interface SettleEntry {
-  readonly held: Held;
-  readonly done: Done;
+/** Told how a settlement went: null, or the error. */
+export type Done<T extends Claim = Held> = (held: T, error: Error | null) => void;
+
+interface Entry {
+  readonly held: Claim;
+  readonly done: Done<Claim>;
+}
+
+interface SettleEntry extends Entry {
   /** What an acknowledged message did, when it did not end by acknowledgement. */
   readonly as: 'acknowledged' | 'expired';
 }
 
-interface ReleaseEntry {
-  readonly held: Held;
-  readonly done: Done;
+interface ReleaseEntry extends Entry {
   readonly item: ReleaseItem;
   readonly released: () => void;
 }
@@ -87,12 +93,12 @@ export class Settler implements Settling {
   }
 
   /** leased -> gone. */
-  settle(held: Held, done: Done, as: 'acknowledged' | 'expired' = 'acknowledged'): void {
-    this.#settles.add({ held, done, as });
+  settle<T extends Claim>(held: T, done: Done<T>, as: SettleEntry['as'] = 'acknowledged'): void {
+    this.#settles.add({ held, done: done as Done<Claim>, as });
   }
 
   /** leased -> back, without a word about why. */
-  giveBack(held: Held, as: 'requeue' | 'unstarted' | 'retry', done: Done): void {
+  giveBack<T extends Claim>(held: T, as: ReleaseItem['as'], done: Done<T>): void {
     this.#release(held, { delay: 0, as }, done, nothing);
   }
 
@@ -114,8 +120,7 @@ export class Settler implements Settling {
     const { topology, policy, events } = this.#parts;
     const queue = topology.findQueue(held.queue.name);
     if (queue === undefined || queue.number !== held.queue.number) {
-      done(held, new LeaseLostError(held.id));
-      return;
+      return done(held, new LeaseLostError(held.id));
     }
     let decision;
     try {
@@ -261,8 +266,14 @@ export class Settler implements Settling {
     });
   }
 
-  #release(held: Held, how: Omit<ReleaseItem, 'receipt'>, done: Done, released: () => void): void {
-    this.#releases.add({ held, done, item: { receipt: held, ...how }, released });
+  #release<T extends Claim>(
+    held: T,
+    how: Omit<ReleaseItem, 'receipt'>,
+    done: Done<T>,
+    released: () => void,
+  ): void {
+    const item = { receipt: held, ...how };
+    this.#releases.add({ held, done: done as Done<Claim>, item, released });
   }
 
   async #runSettles(batch: SettleEntry[]): Promise<void> {
@@ -277,10 +288,7 @@ export class Settler implements Settling {
 
   async #runReleases(batch: ReleaseEntry[]): Promise<void> {
     const { driver, sweeper } = this.#parts;
-    const items = batch.map(({ held, item }) => {
-      const receipt = this.#receiptOf(held);
-      return receipt === held ? item : { ...item, receipt };
-    });
+    const items = batch.map(({ held, item }) => ({ ...item, receipt: this.#receiptOf(held) }));
     await this.#finish(batch, driver.release(items), ({ item, released }) => {
       sweeper.expectWithin(item.delay);
       released();
@@ -316,7 +324,7 @@ export class Settler implements Settling {
   }
 
   /** With the queue's present limits: who comes next in its group goes by them. */
-  #receiptOf(held: Held): Receipt {
+  #receiptOf(held: Claim): Receipt {
     const { queue, id, token } = held;
     const present = this.#parts.topology.presentRef(queue);
     return present === queue ? held : { queue: present, id, token };
@@ -336,19 +344,19 @@ export class Settler implements Settling {
   }
 
   /** Whoever waits for a reply need not wait any longer. Told once: what was parked died before. */
-  #refuse(held: Held, death: Pick<NewDeath, 'reason' | 'error'>): void {
-    if (held.stored.parked !== null) return;
-    this.#parts.replier.refuse(held.stored, death).catch((error: unknown) => {
+  #refuse({ stored, queue }: Claim, death: Pick<NewDeath, 'reason' | 'error'>): void {
+    if (stored === undefined || stored.parked !== null) return;
+    this.#parts.replier.refuse(stored, death).catch((error: unknown) => {
       if (error instanceof ClosedError) return;
-      const { consumerId } = held.stored.lease;
-      this.#parts.events.emit('consumerError', { queue: held.queue.name, consumerId, error });
+      const { consumerId } = stored.lease;
+      this.#parts.events.emit('consumerError', { queue: queue.name, consumerId, error });
     });
   }
 
-  async #finish<Entry extends { readonly held: Held; readonly done: Done }>(
-    batch: readonly Entry[],
+  async #finish<E extends Entry>(
+    batch: readonly E[],
     call: Promise<LostIndexes>,
-    succeeded: (entry: Entry) => void,
+    succeeded: (entry: E) => void,
   ): Promise<void> {
     let lost: LostIndexes;
     try {
@@ -359,7 +367,7 @@ export class Settler implements Settling {
     }
     const lostSet = lost.length === 0 ? null : new Set(lost);
     for (let i = 0; i < batch.length; i++) {
-      const entry = batch[i] as Entry;
+      const entry = batch[i] as E;
       if (lostSet?.has(i) === true) entry.done(entry.held, this.#lost(entry.held));
       else {
         succeeded(entry);
@@ -372,9 +380,9 @@ export class Settler implements Settling {
    * Told here, counted by the sweeper: each lease that ended by time is counted once.
    * @param expected the lease may be gone because of what its holder did
    */
-  #lost(held: Held, expected: boolean = !!(held.inTransaction || held.inDoubt)): LeaseLostError {
+  #lost(held: Claim, expected: boolean = !!(held.inTransaction || held.inDoubt)): LeaseLostError {
     const { events } = this.#parts;
-    const { consumerId } = held.stored.lease;
+    const consumerId = held.stored?.lease.consumerId ?? null;
     if (!expected && events.listens('leaseLost')) {
       events.emit('leaseLost', { queue: held.queue.name, id: held.id, consumerId });
     }

@@ -4,7 +4,7 @@ import { type CallerTransaction, transactionOf } from './transaction.ts';
 
 /** What a store may be unable to do: it is `true`, or a reason. */
 type Capability = {
-  [Name in keyof Capabilities]: true extends Capabilities[Name]
+  [Name in keyof Capabilities]-?: true extends Capabilities[Name]
     ? string extends Exclude<Capabilities[Name], true>
       ? Name
       : never

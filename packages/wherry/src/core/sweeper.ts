@@ -45,9 +45,9 @@ export class Sweeper {
     await this.sweep();
   }
 
-  /** Something will be due `ms` from now. */
+  /** Something will be due `ms` from now. Before the start it goes without saying: that sweeps all. */
   expectWithin(ms: number): void {
-    if (ms === Infinity || this.#closed) return;
+    if (ms === Infinity || this.#closed || this.#settler === null) return;
     const at = this.#clock.now() + ms;
     if (at < this.#dueAt) this.#schedule(at);
   }

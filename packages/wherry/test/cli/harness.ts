@@ -163,11 +163,16 @@ export class Program {
     });
   }
 
+  /** What it has written so far: standard output, then standard error. */
+  get output(): string {
+    return this.#stdout.text() + this.#stderr.text();
+  }
+
   /** Resolves when `text` was written to standard output or error. */
   async said(text: string): Promise<void> {
     const { promise, resolve } = deferred();
     const look = (): void => {
-      if ((this.#stdout.text() + this.#stderr.text()).includes(text)) resolve();
+      if (this.output.includes(text)) resolve();
     };
     this.#watchers.add(look);
     look();

@@ -9,10 +9,15 @@ import { parseArgs } from 'node:util';
 import { type Coverage, shortfalls } from './checker/coverage.ts';
 import { describeViolations } from './checker/findings.ts';
 import { monotonicNow } from './history.ts';
+import { runCrashes } from '../drivers/remote/share/crash-run.ts';
 import { runRound } from './round.ts';
 
 /** After so many the store is drained and its history checked: it must fit into memory. */
 const KILLS_PER_ROUND = 25;
+
+/** Then, of processes that share a folder, one for so many; and how far apart. */
+const KILLS_PER_SHARED_KILL = 10;
+const SHARED_KILL_EVERY_MS = 400;
 
 /** Of each kill on average; less, and the run has shown nothing. */
 const FLOORS_PER_KILL: Partial<Coverage> = {
@@ -89,6 +94,11 @@ console.log(
     `lost ${brokenTimes(['lost', 'torn'])}, doubled ${brokenTimes(['doubled', 'acknowledged-again'])}, ` +
     `other violations ${broken.length - brokenTimes(['lost', 'torn', 'doubled', 'acknowledged-again'])}, ` +
     `seeds ${seeds[0]} to ${seeds.at(-1)}`,
+);
+const shared = await runCrashes(Math.ceil(kills! / KILLS_PER_SHARED_KILL), SHARED_KILL_EVERY_MS);
+console.log(
+  `a folder of four processes: ${shared.kills.owners} owners and ${shared.kills.clients} others killed, ` +
+    `${shared.confirmed} confirmed sends, none lost, ${shared.again} handled again`,
 );
 if (broken.length === 0) rmSync(folder, { recursive: true });
 process.exitCode = broken.length > 0 || isInvalid ? 1 : 0;

@@ -61,6 +61,23 @@ eachStore('redrive: some, elsewhere, at most so many', async ({ open }) => {
   await assert.rejects(mq.deadLetterQueue.redrive({ rate: 0 }), { code: 'VALIDATION' });
 });
 
+eachStore('redrive: those that died in one queue, or of one reason', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'a', maxRetries: 0 });
+  await mq.createQueue({ name: 'b' });
+  await kill(mq, 'a', 1, 2);
+  await kill(mq, 'b', 3);
+  await mq.sendMessage('a', { payload: 4 });
+  await (await mq.receiveMessage('a', 'me'))!.reject('no luck');
+  const { deadLetterQueue } = mq;
+  assert.equal((await deadLetterQueue.redrive({ diedIn: 'none' })).moved, 0);
+  assert.equal((await deadLetterQueue.redrive({ diedIn: 'a', reason: 'max-retries' })).moved, 1);
+  assert.deepEqual(await payloadsOf(mq, 'a'), [4]);
+  assert.equal((await deadLetterQueue.redrive({ diedIn: 'a', max: 1 })).moved, 1);
+  assert.equal((await deadLetterQueue.redrive({ reason: 'rejected' })).moved, 2);
+  assert.deepEqual(await payloadsOf(mq, 'b'), [3]);
+});
+
 eachStore('redrive: at a rate', async ({ open, advance }) => {
   const mq = await open();
   await mq.createQueue({ name: 'a' });

@@ -8,7 +8,7 @@ import { addExamples } from '../help.ts';
 import type { CommandLine, Invocation } from '../invocation.ts';
 import { writeTo } from '../output.ts';
 import { startProgress } from '../progress.ts';
-import { requireStore } from '../store.ts';
+import { requireStore, storageOf } from '../store.ts';
 import { plural } from '../units.ts';
 
 interface ExportOptions {
@@ -81,7 +81,7 @@ async function write(
   const progress = await startProgress(io.stderr, null);
   const id = randomBytes(6).toString('hex');
   try {
-    return await withParts(storeUrl, new SystemClock(), async (parts) => {
+    return await withParts(await storageOf(storeUrl, io), new SystemClock(), async (parts) => {
       let written = 0;
       for await (const { text, messages } of exportStore(parts, { queues: queue, id })) {
         if (signal.aborted) throw new InterruptedError();

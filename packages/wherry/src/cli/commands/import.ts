@@ -10,6 +10,7 @@ import type { CommandLine, Invocation } from '../invocation.ts';
 import { parseJson } from '../json.ts';
 import { lineBatches } from '../lines.ts';
 import { startProgress } from '../progress.ts';
+import { storageOf } from '../store.ts';
 import { plural } from '../units.ts';
 
 interface ImportOptions {
@@ -58,7 +59,7 @@ async function readAll(
   const { SystemClock } = await import('../../index.ts');
   const progress = await startProgress(io.stderr, size);
   try {
-    return await withParts(storeUrl, new SystemClock(), async (parts) => {
+    return await withParts(await storageOf(storeUrl, io), new SystemClock(), async (parts) => {
       const run = again === true ? randomBytes(6).toString('hex') : null;
       const target = new Import(parts, {
         queues: queue,

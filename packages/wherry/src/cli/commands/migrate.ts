@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { addExamples, given } from '../help.ts';
 import type { CommandLine, Invocation } from '../invocation.ts';
 import { type Progress, prepareProgress } from '../progress.ts';
-import { requireStore, storeDirectory } from '../store.ts';
+import { requireStore, storageOf, storeDirectory } from '../store.ts';
 import { formatBytes, plural } from '../units.ts';
 import { duration } from '../values.ts';
 
@@ -58,7 +58,7 @@ may be in use: start consumers at the target, let producers send there, then mig
 }
 
 async function showPlan(
-  { output }: Invocation,
+  { io, output }: Invocation,
   from: string,
   { to, queue }: MigrateOptions,
 ): Promise<void> {
@@ -66,8 +66,8 @@ async function showPlan(
   const directory = storeDirectory(to);
   const isThere = directory === null || existsSync(directory);
   const plan = await planMigration({
-    from,
-    ...given({ to: isThere ? to : undefined, queues: queue }),
+    from: await storageOf(from, io),
+    ...given({ to: isThere ? await storageOf(to, io) : undefined, queues: queue }),
   });
   if (output.json) return output.jsonLine(plan);
   await output.table<PlannedQueue>(plan.queues, {
@@ -95,8 +95,8 @@ async function moveAll(
   let result: TransferResult;
   try {
     result = await migrate({
-      from,
-      to,
+      from: await storageOf(from, io),
+      to: await storageOf(to, io),
       ...given({ queues: queue, wait, keepSettings }),
       signal,
       onProgress: (progress) => {

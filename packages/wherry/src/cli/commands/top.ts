@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { addExamples } from '../help.ts';
 import type { CommandLine, Invocation } from '../invocation.ts';
 import { isTerminal } from '../output.ts';
-import { requireStore } from '../store.ts';
+import { requireStore, storageOf } from '../store.ts';
 import { type Sample, Sampler } from '../top/sample.ts';
 import { Terminal } from '../top/terminal.ts';
 import {
@@ -50,7 +50,8 @@ line for each look. Rates are those of all processes; consumers are those that h
     requireStore(invocation.storeUrl);
     const { withParts } = await import('../../with-parts.ts');
     const { SystemClock } = await import('../../index.ts');
-    return withParts(invocation.storeUrl, new SystemClock(), (parts) =>
+    const storage = await storageOf(invocation.storeUrl, invocation.io);
+    return withParts(storage, new SystemClock(), (parts) =>
       watch(invocation, new Sampler(parts, options.queue), options),
     );
   });

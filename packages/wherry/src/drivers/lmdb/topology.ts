@@ -58,7 +58,7 @@ export class LmdbTopology implements TopologyStore {
   /** Within a job: removes the entry of a queue that is deleted, if it is one of ours. */
   removeNumber(store: LmdbStore, number: number): void {
     for (const { kind, name, number: present } of entriesOf(store)) {
-      if (present !== number) continue;
+      if (kind !== 'queue' || present !== number) continue;
       store.tables.topology.removeSync(keyOf(kind, name));
       this.#announce(store, { type: 'removed', kind, name });
     }

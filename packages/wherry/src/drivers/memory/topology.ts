@@ -44,7 +44,7 @@ export class MemoryTopology implements TopologyStore {
   /** Removes the entry of a queue that was deleted, if it is one of ours. */
   removeNumber(number: number): void {
     for (const [key, { kind, name, number: present }] of this.#entries) {
-      if (present !== number) continue;
+      if (kind !== 'queue' || present !== number) continue;
       this.#entries.delete(key);
       this.#announce({ type: 'removed', kind, name });
       return;

@@ -94,6 +94,16 @@ export const topologyTests: AspectTests = {
     assert.deepEqual(await t.sweep(), []);
   },
 
+  'a number that is not of a queue deletes nothing': async (t) => {
+    const { driver } = t;
+    const queue = await t.createQueue('queue');
+    const other = await driver.topology.put({ kind: 'k', name: 'other', value: 1 }, 0);
+    const forged = { ...queue, number: other!.number };
+    await driver.deleteQueue(forged, { onlyIfEmpty: false }).catch(() => undefined);
+    const names = (await driver.topology.load()).map(({ name }) => name);
+    assert.deepEqual(names.toSorted(), ['other', 'queue']);
+  },
+
   'a queue is deleted with all it holds, leases void': async (t) => {
     const queue = await t.createQueue('deleted');
     const kept = await t.createQueue('kept');

@@ -6,6 +6,10 @@ local entries, facts, numbers = KEYS[1] .. 'entries', KEYS[1] .. 'facts', KEYS[1
 local field, expected = ARGV[7], ARGV[8]
 if field == '' then
   field = redis.call('HGET', numbers, ARGV[9])
+  -- A number that is not a queue's is no reason to remove whose it is.
+  if field and string.sub(field, 1, 9) ~= '["queue",' then
+    return {}
+  end
 end
 
 local present = field and redis.call('HGET', entries, field)
