@@ -1,0 +1,310 @@
+import { createHash } from 'node:crypto';
+import { type TopologyStore, ValidationError } from 'wherry';
+import { ACCESS_KINDS, Documents } from './documents.ts';
+import {
+  AccountReadOnlyError,
+  LastAdminError,
+  LimitReachedError,
+  NameTakenError,
+  TokenNotFoundError,
+  UserNotFoundError,
+} from './errors.ts';
+import type { Permission } from './identity.ts';
+import { type Passwords, checkPasswordHash } from './passwords.ts';
+import { digestOf, isTokenSecret, newTokenSecret } from './tokens.ts';
+
+interface Account {
+  readonly admin: boolean;
+  readonly permissions: readonly Permission[];
+  /** Milliseconds since 1970; null: it stands in the configuration. */
+  readonly createdAt: number | null;
+}
+
+export interface User extends Account {
+  readonly passwordHash: string;
+}
+
+export interface Token extends Account {
+  /** SHA-256 of the secret, which is nowhere. */
+  readonly digest: string;
+  /** Of the secret, to tell tokens apart. */
+  readonly lastFour: string | null;
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null;
+}
+
+/** What tells people and programs of an account: nothing secret. */
+export type Described<T> = Omit<T, 'passwordHash' | 'digest'> & {
+  readonly name: string;
+  /** 'config': it is changed in the configuration only. */
+  readonly source: 'store' | 'config';
+};
+
+/** What a configuration says of accounts. */
+export interface AccountsConfig {
+  readonly users?: readonly {
+    readonly name: string;
+    readonly admin?: boolean | undefined;
+    readonly permissions?: readonly Permission[] | undefined;
+    readonly password?: string | undefined;
+    readonly passwordHash?: string | undefined;
+  }[];
+  readonly tokens?: readonly {
+    readonly name: string;
+    readonly admin?: boolean | undefined;
+    readonly permissions?: readonly Permission[] | undefined;
+    readonly digest: string;
+  }[];
+}
+
+export interface UserChange {
+  readonly password?: string | undefined;
+  readonly passwordHash?: string | undefined;
+  readonly admin?: boolean | undefined;
+  readonly permissions?: readonly Permission[] | undefined;
+}
+
+export interface NewToken {
+  readonly name: string;
+  readonly admin?: boolean | undefined;
+  readonly permissions?: readonly Permission[] | undefined;
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null;
+}
+
+/** Most users, and most tokens, in a store. */
+const ACCOUNTS_MAX = 10_000;
+
+export interface AccountsParts {
+  /** Of the default virtual host's store: all brokers on it have the same accounts. */
+  readonly topology: TopologyStore;
+  readonly passwords: Passwords;
+  readonly now: () => number;
+}
+
+/** Who there is: users and tokens, those of the store and those of the configuration. */
+export class Accounts {
+  readonly #passwords: Passwords;
+  readonly #now: () => number;
+  readonly #users: Documents<User>;
+  readonly #tokens: Documents<Token>;
+  #configUsers: ReadonlyMap<string, User> = new Map();
+  #configTokens: ReadonlyMap<string, Token> = new Map();
+  /** Names of tokens by the digest of their secret; null when it must be made anew. */
+  #byDigest: ReadonlyMap<string, string> | null = null;
+  readonly #listeners = new Set<() => void>();
+
+  constructor({ topology, passwords, now }: AccountsParts) {
+    this.#passwords = passwords;
+    this.#now = now;
+    this.#users = new Documents(topology, ACCESS_KINDS.user);
+    this.#tokens = new Documents(topology, ACCESS_KINDS.token);
+    this.#users.watch(() => this.#changed());
+    this.#tokens.watch(() => this.#changed());
+  }
+
+  async open(): Promise<void> {
+    await this.#users.open();
+    await this.#tokens.open();
+  }
+
+  close(): void {
+    this.#users.close();
+    this.#tokens.close();
+  }
+
+  /** Calls back after each change. @returns how to stop */
+  watch(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes the accounts of a configuration in the place of those of the one before. */
+  async configure({ users = [], tokens = [] }: AccountsConfig): Promise<void> {
+    const configUsers = new Map<string, User>();
+    // One after the other: together they would be more than may wait.
+    for (const { name, password = '', passwordHash, ...rights } of users) {
+      // The same on every broker and after every start, or sessions would end with them.
+      const salt = createHash('sha256').update(`wherry user ${name}`).digest().subarray(0, 16);
+      const hash =
+        passwordHash === undefined
+          ? await this.#passwords.hash(password, salt)
+          : checkPasswordHash(passwordHash);
+      configUsers.set(name, { ...account(rights, null), passwordHash: hash });
+    }
+    this.#configUsers = configUsers;
+    this.#configTokens = new Map(
+      tokens.map(({ name, digest, ...rights }) => [
+        name,
+        { ...account(rights, null), digest, expiresAt: null, lastFour: null },
+      ]),
+    );
+    this.#changed();
+  }
+
+  /** Nobody is configured: on loopback, whoever asks may do everything. */
+  get isEmpty(): boolean {
+    return this.#configUsers.size + this.#configTokens.size === 0 && !this.isStored;
+  }
+
+  /** There are accounts besides those of the configuration. */
+  get isStored(): boolean {
+    return this.#users.size + this.#tokens.size > 0;
+  }
+
+  user(name: string): User | undefined {
+    return this.#configUsers.get(name) ?? this.#users.get(name);
+  }
+
+  /** @returns the token that a secret belongs to, unless it has expired */
+  tokenOf(secret: string): (Token & { readonly name: string }) | undefined {
+    if (!isTokenSecret(secret)) return undefined;
+    this.#byDigest ??= new Map([...this.#allTokens()].map(([name, { digest }]) => [digest, name]));
+    const name = this.#byDigest.get(digestOf(secret));
+    const token = name === undefined ? undefined : this.#token(name);
+    if (token === undefined || this.#isExpired(token)) return undefined;
+    return { ...token, name: name! };
+  }
+
+  listUsers(): Described<User>[] {
+    return [...this.#allUsers()].map(([name, user]) => this.#describeUser(name, user));
+  }
+
+  /** @throws UserNotFoundError */
+  describeUser(name: string): Described<User> {
+    const user = this.user(name);
+    if (user === undefined) throw new UserNotFoundError(name);
+    return this.#describeUser(name, user);
+  }
+
+  listTokens(): Described<Token>[] {
+    return [...this.#allTokens()].map(([name, token]) => this.#describeToken(name, token));
+  }
+
+  /**
+   * Makes a user, or changes what is given of one.
+   * @throws ValidationError, AccountReadOnlyError, LastAdminError, LimitReachedError, PasswordsBusyError
+   */
+  async putUser(
+    name: string,
+    change: UserChange,
+  ): Promise<{ readonly user: Described<User>; readonly isNew: boolean }> {
+    if (this.#configUsers.has(name)) throw new AccountReadOnlyError('User', name);
+    const hash =
+      change.password === undefined
+        ? change.passwordHash
+        : await this.#passwords.hash(change.password);
+    const { value, isNew } = await this.#users.put(name, (present) => {
+      if (present === undefined) this.#checkRoom('users', this.#users.size);
+      const passwordHash = hash ?? present?.passwordHash;
+      if (passwordHash === undefined) {
+        throw new ValidationError(`User '${name}' is new: give a password or a passwordHash.`);
+      }
+      const admin = change.admin ?? present?.admin ?? false;
+      if (!admin) this.#checkAdminBeside('user', name);
+      const permissions = change.permissions ?? present?.permissions ?? [];
+      return { passwordHash, admin, permissions, createdAt: present?.createdAt ?? this.#now() };
+    });
+    return { user: this.#describeUser(name, value), isNew };
+  }
+
+  /** @throws UserNotFoundError, AccountReadOnlyError, LastAdminError */
+  async removeUser(name: string): Promise<void> {
+    if (this.#configUsers.has(name)) throw new AccountReadOnlyError('User', name);
+    if (!this.#users.has(name)) throw new UserNotFoundError(name);
+    this.#checkAdminBeside('user', name);
+    await this.#users.remove(name);
+  }
+
+  /**
+   * @returns the token, and its secret, which nobody can be told again
+   * @throws NameTakenError, LastAdminError, LimitReachedError
+   */
+  async createToken({ name, expiresAt, ...rights }: NewToken): Promise<{
+    readonly token: Described<Token>;
+    readonly secret: string;
+  }> {
+    if (this.#configTokens.has(name)) throw new AccountReadOnlyError('Token', name);
+    const secret = newTokenSecret();
+    const { value } = await this.#tokens.put(name, (present) => {
+      if (present !== undefined) throw new NameTakenError(name);
+      this.#checkRoom('tokens', this.#tokens.size);
+      const token: Token = {
+        ...account(rights, this.#now()),
+        digest: digestOf(secret),
+        lastFour: secret.slice(-4),
+        expiresAt,
+      };
+      if (!isLastingAdmin(token)) this.#checkAdminBeside('token', name);
+      return token;
+    });
+    return { token: this.#describeToken(name, value), secret };
+  }
+
+  /** @throws TokenNotFoundError, AccountReadOnlyError, LastAdminError */
+  async removeToken(name: string): Promise<void> {
+    if (this.#configTokens.has(name)) throw new AccountReadOnlyError('Token', name);
+    if (!this.#tokens.has(name)) throw new TokenNotFoundError(name);
+    this.#checkAdminBeside('token', name);
+    await this.#tokens.remove(name);
+  }
+
+  /** @throws LastAdminError unless somebody but this account administers the broker for good */
+  #checkAdminBeside(kind: 'user' | 'token', name: string): void {
+    for (const [other, { admin }] of this.#allUsers()) {
+      if (admin && !(kind === 'user' && other === name)) return;
+    }
+    for (const [other, token] of this.#allTokens()) {
+      if (isLastingAdmin(token) && !(kind === 'token' && other === name)) return;
+    }
+    throw new LastAdminError();
+  }
+
+  #changed(): void {
+    this.#byDigest = null;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #checkRoom(what: string, size: number): void {
+    if (size >= ACCOUNTS_MAX) throw new LimitReachedError(what, ACCOUNTS_MAX);
+  }
+
+  #token(name: string): Token | undefined {
+    return this.#configTokens.get(name) ?? this.#tokens.get(name);
+  }
+
+  #isExpired({ expiresAt }: Token): boolean {
+    return expiresAt !== null && expiresAt <= this.#now();
+  }
+
+  /** Of one name, the one of the configuration is the one that counts. */
+  #allUsers(): Map<string, User> {
+    return new Map([...this.#users.entries(), ...this.#configUsers]);
+  }
+
+  #allTokens(): Map<string, Token> {
+    return new Map([...this.#tokens.entries(), ...this.#configTokens]);
+  }
+
+  #describeUser(name: string, { admin, permissions, createdAt }: User): Described<User> {
+    const source = this.#configUsers.has(name) ? 'config' : 'store';
+    return { name, admin, permissions, createdAt, source };
+  }
+
+  #describeToken(name: string, token: Token): Described<Token> {
+    const { admin, permissions, createdAt, lastFour, expiresAt } = token;
+    const source = this.#configTokens.has(name) ? 'config' : 'store';
+    return { name, admin, permissions, createdAt, lastFour, expiresAt, source };
+  }
+}
+
+function isLastingAdmin({ admin, expiresAt }: Token): boolean {
+  return admin && expiresAt === null;
+}
+
+function account(
+  { admin = false, permissions = [] }: Pick<UserChange, 'admin' | 'permissions'>,
+  createdAt: number | null,
+): Account {
+  return { admin, permissions, createdAt };
+}
