@@ -57,7 +57,7 @@ const depths = [0, 1, 2];
  * nobody's business but the library's.
  */
 const serverArrows = [
-  { folder: 'protocols/*', folders: [], modules: [...pureModules, 'wherry'] },
+  { folder: 'protocols/*', folders: ['closest-name.ts'], modules: [...pureModules, 'wherry'] },
   { folder: 'access', folders: [], modules: [...pureModules, 'node:net', 'wherry'] },
   {
     folder: 'vhosts',
@@ -71,7 +71,7 @@ const serverArrows = [
   },
   {
     folder: 'config',
-    folders: ['access'],
+    folders: ['access', 'closest-name.ts'],
     modules: [...pureModules, 'wherry', 'node:fs', 'node:path', 'yaml'],
   },
   {

@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { DEFAULT_QUEUE_SETTINGS, MessageQueueError, MessageQueueSystem } from 'wherry';
 import type { BrokerConfig } from './config.ts';
 import { ConfigError } from './errors.ts';
-import { closest } from './suggest.ts';
+import { closestName } from '../closest-name.ts';
 
 /**
  * Checks what the schema alone cannot know: that the certificate's files can be read, and that the
@@ -57,6 +57,6 @@ const QUEUE_KEYS = ['name', ...Object.keys(DEFAULT_QUEUE_SETTINGS)];
 
 function withSuggestion(message: string): string {
   const [, key] = /Unrecognized key: "(\w+)"/.exec(message) ?? [];
-  const near = key === undefined ? null : closest(key, QUEUE_KEYS);
+  const near = key === undefined ? null : closestName(key, QUEUE_KEYS);
   return near === null ? message : `${message} Did you mean ${near}?`;
 }

@@ -6,7 +6,7 @@ import { ConfigError } from './errors.ts';
 import { CONFIG_KEYS, type ConfigKey, readText } from './keys.ts';
 import { maskSecrets } from './mask.ts';
 import { parseConfig } from './parse.ts';
-import { closest } from './suggest.ts';
+import { closestName } from '../closest-name.ts';
 
 /** Where a configuration may come from. What stands further down wins. */
 export interface ConfigSources {
@@ -133,7 +133,7 @@ function isServiceLink(variable: string, text: string): boolean {
 }
 
 function unknownVariable(variable: string): string {
-  const near = closest(
+  const near = closestName(
     variable,
     CONFIG_KEYS.map((key) => key.variable),
   );
@@ -142,7 +142,7 @@ function unknownVariable(variable: string): string {
 }
 
 function unknownFlag(path: string): string {
-  const near = closest(
+  const near = closestName(
     path,
     CONFIG_KEYS.map((key) => key.path),
   );

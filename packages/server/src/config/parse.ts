@@ -4,7 +4,7 @@ import { ConfigError } from './errors.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { maskSecrets } from './mask.ts';
 import { configJsonSchema, configSchema } from './schema.ts';
-import { closest } from './suggest.ts';
+import { closestName } from '../closest-name.ts';
 
 const SHOWN_MAX = 60;
 
@@ -34,7 +34,7 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): string[] {
 
 /** @returns the sentence for a key that does not exist, with what may have been meant */
 function unknownKey(whole: string, key: string, known: readonly string[], above: string): string {
-  const near = closest(key, known);
+  const near = closestName(key, known);
   const elsewhere = CONFIG_KEYS.find(({ path }) => path.split('.').at(-1) === key);
   if (near !== null) {
     const meant = above === '' ? near : `${above}.${near}`;

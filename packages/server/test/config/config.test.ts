@@ -9,7 +9,7 @@ import { CONFIG_KEYS } from '../../src/config/keys.ts';
 import { type ConfigSources, loadConfig } from '../../src/config/load.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { startBroker } from '../broker.ts';
-import { closest } from '../../src/config/suggest.ts';
+import { closestName } from '../../src/closest-name.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'wherry-config-'));
 after(() => rmSync(root, { recursive: true }));
@@ -224,8 +224,8 @@ test('names of keys and of variables are different', () => {
 });
 
 test('a suggestion is near, or there is none', () => {
-  assert.equal(closest('prot', ['port', 'host']), 'port');
-  assert.equal(closest('PORT', ['port', 'host']), 'port');
-  assert.equal(closest('colour', ['port', 'host']), null);
-  assert.equal(closest('x', []), null);
+  assert.equal(closestName('prot', ['port', 'host']), 'port');
+  assert.equal(closestName('PORT', ['port', 'host']), 'port');
+  assert.equal(closestName('colour', ['port', 'host']), null);
+  assert.equal(closestName('x', []), null);
 });

@@ -1,10 +1,9 @@
 import type * as z from 'zod';
+import { closestName } from '../../closest-name.ts';
 import { InvalidRequestError, type Mistake } from './errors.ts';
 
 /** More than these would hide the first in a long answer. */
 const MISTAKES_MAX = 10;
-/** Names that differ in more letters are not meant. */
-const DISTANCE_MAX = 2;
 const SHOWN_MAX = 80;
 /** Fields whose values no error may tell. */
 const SECRET = /password|secret|token|digest/i;
@@ -118,23 +117,7 @@ function unwrapped(schema: unknown): unknown {
 }
 
 function suggestion(key: string, known: readonly string[]): string {
-  const [closest] = known.toSorted((a, b) => distance(key, a) - distance(key, b));
-  if (closest !== undefined && distance(key, closest) <= DISTANCE_MAX) {
-    return `; did you mean '${closest}'?`;
-  }
+  const closest = closestName(key, known);
+  if (closest !== null) return `; did you mean '${closest}'?`;
   return known.length === 0 ? '' : `; there are ${known.join(', ')}`;
-}
-
-/** Levenshtein's: how many letters to add, drop or change. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1]?.toLowerCase() === b[j - 1]?.toLowerCase() ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -3,7 +3,7 @@ const CHANGED_MAX = 0.4;
 const CHANGES_MIN = 2;
 
 /** @returns the candidate that was most likely meant by `word`, or null when none is near */
-export function closest(word: string, candidates: readonly string[]): string | null {
+export function closestName(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   const most = Math.max(CHANGES_MIN, Math.floor(word.length * CHANGED_MAX));
   let least = Math.min(word.length - 1, most) + 1;
