@@ -68,3 +68,20 @@ test('many-queues waits with many queues', async () => {
     ['redis-idle-client', 0.01],
   ]);
 });
+
+test('http compares with a bare server', async () => {
+  const only = ['send-batches', 'consume-batches', 'send-one'].flatMap((name) => ['--only', name]);
+  assert.deepEqual(await runQuick('http', ...only), [
+    ['send-batches', 25_000],
+    ['consume-batches', 25_000],
+  ]);
+});
+
+test('remote measures a broker and a shared folder', async () => {
+  assert.deepEqual(await runQuick('remote', '--without', 'embedded'), [
+    ['send-broker', 50_000],
+    ['consume-broker', 50_000],
+    ['send-share', 50_000],
+    ['consume-share', 50_000],
+  ]);
+});
