@@ -14,7 +14,11 @@ const RATES: readonly Line[] = [
   { key: 'in', label: 'In', color: '--in' },
   { key: 'out', label: 'Out', color: '--out' },
 ];
-const AGE: readonly Line[] = [{ key: 'oldestAge', label: 'Longest wait', color: '--scheduled' }];
+const WAITS: readonly Line[] = [
+  { key: 'waitP50', label: 'Half within', color: '--out' },
+  { key: 'waitP99', label: '99 % within', color: '--in' },
+  { key: 'oldestAge', label: 'Oldest still waiting', color: '--scheduled' },
+];
 const RANGES: readonly (readonly [Range, string, number])[] = [
   ['minutes', '10 minutes', 5_000],
   ['hours', '3 hours', 30_000],
@@ -44,7 +48,7 @@ export function HistoryCharts({ url }: { readonly url: string }): JSX.Element {
       <div class="charts">
         <Chart title="Messages" history={data} lines={DEPTH} format={formatCount} />
         <Chart title="Rates" history={data} lines={RATES} format={formatRate} />
-        <Chart title="Age" history={data} lines={AGE} format={formatAge} />
+        <Chart title="Waiting" history={data} lines={WAITS} format={formatAge} />
       </div>
     </section>
   );

@@ -39,6 +39,7 @@ export type {
   QueueSettingsInput,
 } from './core/queue-settings.ts';
 export { DEFAULT_QUEUE_SETTINGS } from './core/queue-settings.ts';
+export { waitQuantile } from './core/wait-histogram.ts';
 export { migrate, type MigrateOptions, planMigration } from './migrate.ts';
 export type { PlannedQueue, TransferPlan } from './core/transfer/plan.ts';
 export type {

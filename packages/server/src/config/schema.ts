@@ -122,7 +122,7 @@ const limits = z
       .describe('most queues with series of their own in `/metrics`; the rest is added up'),
     historyQueues: count(10_000)
       .default(1_000)
-      .describe('most queues whose charts are kept, about 22 KB each'),
+      .describe('most queues whose charts are kept, about 32 KB each'),
   })
   .prefault({})
   .describe('what the broker bears at most');

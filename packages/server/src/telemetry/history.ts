@@ -1,4 +1,4 @@
-import type { MessageQueueSystem, QueueInfo } from 'wherry';
+import type { MessageQueueSystem } from 'wherry';
 import { type Look, Ring, type SeriesName } from './ring.ts';
 
 /** How far back a chart goes. */
@@ -23,7 +23,7 @@ export interface Chart {
   readonly step: number;
   /** Milliseconds since 1970. */
   readonly from: number;
-  /** Numbers of messages at the end of each step; `oldestAge` in milliseconds; rates per second. */
+  /** Numbers of messages at the end of each step; `oldestAge` and waits in milliseconds; rates per second. */
   readonly series: Readonly<Record<SeriesName, readonly (number | null)[]>>;
 }
 
@@ -54,17 +54,19 @@ class Kept {
   addTotal(at: number, looks: ReadonlyMap<string, Look>): void {
     const total = { ready: 0, scheduled: 0, leased: 0 };
     let oldestAge: number | null = null;
+    let waits: Float64Array | null = null;
     for (const [name, look] of looks) {
       total.ready += look.ready;
       total.scheduled += look.scheduled;
       total.leased += look.leased;
+      waits = sumOf(waits, look.waits);
       if (look.oldestAge !== null) oldestAge = Math.max(oldestAge ?? 0, look.oldestAge);
       const before = this.#arrivedBefore === null ? look.arrived : this.#arrivedBefore.get(name);
       const isSame = before !== undefined && look.arrived >= before;
       this.#arrived += look.arrived - (isSame ? before : 0);
     }
     this.#arrivedBefore = new Map([...looks].map(([name, { arrived }]) => [name, arrived]));
-    add(this.total, at, { ...total, oldestAge, arrived: this.#arrived });
+    add(this.total, at, { ...total, oldestAge, waits, arrived: this.#arrived });
   }
 }
 
@@ -164,13 +166,19 @@ export class History {
 }
 
 /** A queue may be deleted between the list and the look. */
-async function lookOrNull(mq: MessageQueueSystem, name: string): Promise<QueueInfo | null> {
+async function lookOrNull(mq: MessageQueueSystem, name: string): Promise<Look | null> {
   try {
-    return await mq.getQueueInfo(name);
+    const info = await mq.getQueueInfo(name);
+    return { ...info, waits: mq.queueManager.waits(name) };
   } catch (error) {
     if ((error as { code?: unknown }).code === 'QUEUE_NOT_FOUND') return null;
     throw error;
   }
+}
+
+function sumOf(a: Float64Array | null, b: Float64Array | null): Float64Array | null {
+  if (a === null || b === null) return a ?? b;
+  return a.map((count, i) => count + b[i]!);
 }
 
 function makeRings(): Rings {

@@ -1,5 +1,16 @@
+import { waitQuantile } from 'wherry';
+
 /** What is kept of each moment. */
-export const SERIES = ['ready', 'scheduled', 'leased', 'oldestAge', 'in', 'out'] as const;
+export const SERIES = [
+  'ready',
+  'scheduled',
+  'leased',
+  'oldestAge',
+  'in',
+  'out',
+  'waitP50',
+  'waitP99',
+] as const;
 export type SeriesName = (typeof SERIES)[number];
 
 /** A queue, or several together, at one moment. */
@@ -11,6 +22,8 @@ export interface Look {
   readonly oldestAge: number | null;
   /** All that ever came. */
   readonly arrived: number;
+  /** How many ever waited how long for their first delivery; null: nobody counts. */
+  readonly waits: Float64Array | null;
 }
 
 /** The looks of a time, at even steps: the last of each step, and what came and went in it. */
@@ -43,7 +56,7 @@ export class Ring {
     this.#last = { at, look };
     const { in: inRate, out } = this.#rates(at, look);
     const { ready, scheduled, leased, oldestAge } = look;
-    const row = [ready, scheduled, leased, oldestAge ?? 0, inRate, out];
+    const row = [ready, scheduled, leased, oldestAge ?? 0, inRate, out, ...this.#waits(look)];
     this.#values.set(row, (slot % this.#size) * SERIES.length);
   }
 
@@ -72,6 +85,15 @@ export class Ring {
       const start = (slot % this.#size) * SERIES.length;
       this.#values.fill(Number.NaN, start, start + SERIES.length);
     }
+  }
+
+  /** Milliseconds that half of the messages waited at most, and all but one in a hundred. */
+  #waits({ waits, arrived }: Look): [p50: number, p99: number] {
+    const before = this.#base?.look;
+    const isNew = before === undefined || before.waits === null || arrived < before.arrived;
+    if (waits === null || isNew) return [Number.NaN, Number.NaN];
+    const added = waits.map((count, i) => count - before.waits![i]!);
+    return [waitQuantile(added, 0.5) ?? Number.NaN, waitQuantile(added, 0.99) ?? Number.NaN];
   }
 
   #rates(at: number, look: Look): { in: number; out: number } {

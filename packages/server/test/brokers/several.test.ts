@@ -8,7 +8,7 @@ import { ChildBroker } from './child-broker.ts';
 const QUEUE = '/api/v1/queues/orders';
 const MESSAGES = 400;
 const BATCH = 20;
-const LEASE_MS = 1_500;
+const LEASE_MS = 3_000;
 
 interface Received {
   readonly messages: readonly { readonly receipt: string; readonly payload: number }[];
@@ -20,6 +20,18 @@ async function call<Answer>(url: string, method: string, body: unknown = {}): Pr
   const answer = await response.text();
   assert.ok(response.ok, `${method} ${url}: ${response.status} ${answer}`);
   return JSON.parse(answer) as Answer;
+}
+
+/** @returns those that were still held, which a busy machine may not have managed in time */
+async function acknowledge(
+  { url }: ChildBroker,
+  messages: Received['messages'],
+): Promise<Received['messages']> {
+  const receipts = messages.map(({ receipt }) => receipt);
+  const answer = await call<{ results: { ok: boolean }[] }>(`${url}${QUEUE}/acknowledge`, 'POST', {
+    receipts,
+  });
+  return messages.filter((_, i) => answer.results[i]!.ok);
 }
 
 const servers = { redis: startRedis, postgres: startPostgres };
@@ -57,12 +69,7 @@ for (const [name, start] of Object.entries(servers)) {
 
     // What it had handed out can still be settled, by whoever has the receipt, through any other.
     const [saved, ...left] = held.messages;
-    const { results } = await call<{ results: { ok: boolean }[] }>(
-      `${second.url}${QUEUE}/acknowledge`,
-      'POST',
-      { receipts: [saved!.receipt] },
-    );
-    assert.deepEqual(results, [{ ok: true }]);
+    assert.deepEqual(await acknowledge(second, [saved!]), [saved]);
     handled.add(saved!.payload);
 
     const again = new Set(left.map(({ payload }) => payload));
@@ -72,12 +79,9 @@ for (const [name, start] of Object.entries(servers)) {
       const { messages } = await receive(second, '1s');
       for (const { payload } of messages) {
         assert.ok(!handled.has(payload), `${payload} came again after it was acknowledged`);
-        handled.add(payload);
         again.delete(payload);
       }
-      if (messages.length === 0) continue;
-      const receipts = messages.map(({ receipt }) => receipt);
-      await call(`${second.url}${QUEUE}/acknowledge`, 'POST', { receipts });
+      for (const { payload } of await acknowledge(second, messages)) handled.add(payload);
     }
     assert.equal(again.size, 0);
     t.diagnostic(`1 broker killed, ${confirmed.size} confirmed, ${handled.size} handled, 0 lost`);

@@ -23,6 +23,7 @@ import type {
   TopologyStore,
 } from './driver.ts';
 import { type Events, tellEvicted } from './events.ts';
+import { waitOf } from './message-broker.ts';
 import { isPublished } from './publisher.ts';
 
 /**
@@ -72,9 +73,12 @@ export class CountedDriver implements Driver {
     const queue = request.queue.name;
     const { consumerId } = request;
     const listens = this.#events.listens('delivered');
-    for (const { id, parked } of result.messages) {
+    const waits = this.#events.waits(queue);
+    for (const message of result.messages) {
+      const { id, parked, deliveryCount } = message;
       if (parked !== null) continue;
       this.#events.count(queue, 'delivered');
+      if (deliveryCount === 1) waits.observe(waitOf(message, request.leaseDuration));
       if (listens) this.#events.emit('delivered', { queue, id, consumerId });
     }
     return result;

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Evicted } from './driver.ts';
 import type { DeathReason } from './message.ts';
+import { WaitHistogram } from './wait-histogram.ts';
 
 /** What happened to a message, and where. */
 interface QueueEvent {
@@ -99,6 +100,12 @@ interface Sample {
   readonly counters: Counters;
 }
 
+interface QueueActivity {
+  readonly counters: Counters;
+  readonly samples: Sample[];
+  readonly waits: WaitHistogram;
+}
+
 const RATE_WINDOW_MS = 60_000;
 const SAMPLE_EVERY_MS = 5_000;
 const WARNINGS_MAX = 100;
@@ -109,7 +116,7 @@ const WARNINGS_MAX = 100;
  */
 export class Events {
   readonly emitter: EventEmitter<{ [name in EventName]: [EventMap[name]] }> = new EventEmitter();
-  readonly #activity = new Map<string, { counters: Counters; samples: Sample[] }>();
+  readonly #activity = new Map<string, QueueActivity>();
   readonly #now: () => number;
   readonly #warned = new Set<string>();
 
@@ -125,6 +132,11 @@ export class Events {
 
   count(queue: string, name: Counted, by = 1): void {
     this.#of(queue).counters[name] += by;
+  }
+
+  /** How long messages waited until they were handed out for the first time. */
+  waits(queue: string): WaitHistogram {
+    return this.#of(queue).waits;
   }
 
   /** Tells the listeners. One that throws harms neither the queue nor the other listeners' turn. */
@@ -175,11 +187,12 @@ export class Events {
     this.#activity.delete(queue);
   }
 
-  #of(queue: string): { counters: Counters; samples: Sample[] } {
+  #of(queue: string): QueueActivity {
     let entry = this.#activity.get(queue);
     if (entry === undefined) {
       const counters = zeroes();
-      entry = { counters, samples: [{ at: this.#now(), counters: zeroes() }] };
+      const samples = [{ at: this.#now(), counters: zeroes() }];
+      entry = { counters, samples, waits: new WaitHistogram() };
       this.#activity.set(queue, entry);
     }
     return entry;

@@ -89,7 +89,7 @@ export class MessageBroker {
     // leaseDuration before its end, and not before it was asked for.
     const ahead = askedAt + options.leaseDuration;
     const deliveries = await this.#admit<T>(queue, ref, messages, ahead);
-    this.#countDelivered(queueName, deliveries, options.consumerId);
+    this.#countDelivered(queueName, deliveries, options);
     return { deliveries, retryIn };
   }
 
@@ -273,9 +273,17 @@ export class MessageBroker {
     this.#parts.events.emit('consumerError', { queue: held.queue.name, consumerId, error });
   };
 
-  #countDelivered(queue: string, deliveries: readonly Delivery[], consumerId: string): void {
+  #countDelivered(
+    queue: string,
+    deliveries: readonly Delivery[],
+    { consumerId, leaseDuration }: TakeOptions,
+  ): void {
     const { events } = this.#parts;
     events.count(queue, 'delivered', deliveries.length);
+    const waits = events.waits(queue);
+    for (const { stored } of deliveries) {
+      if (stored.deliveryCount === 1) waits.observe(waitOf(stored, leaseDuration));
+    }
     if (!events.listens('delivered')) return;
     for (const { id } of deliveries) events.emit('delivered', { queue, id, consumerId });
   }
@@ -290,6 +298,11 @@ export class MessageBroker {
     timer.cancel();
     signal?.removeEventListener('abort', woken.cancel);
   }
+}
+
+/** From when it could be had to when it was leased, by the store's clock. Milliseconds. */
+export function waitOf({ lease, availableAt }: LeasedMessage, leaseDuration: number): number {
+  return lease.until - leaseDuration - availableAt;
 }
 
 function readPayload(stored: StoredMessage & { readonly damaged?: boolean }): unknown {

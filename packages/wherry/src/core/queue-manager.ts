@@ -145,6 +145,16 @@ export class QueueManager {
     return this.#topology.queues().toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /**
+   * How long messages waited until they were handed out for the first time, by this process or to those
+   * that it serves, since it was opened.
+   * @returns how many of each length: give it, or the difference of two, to `waitQuantile`
+   * @throws QueueNotFoundError
+   */
+  waits(name: string): Float64Array {
+    return this.#events.waits(this.#topology.queue(name).name).counts();
+  }
+
   /** Exact, and as cheap for a million messages as for one. @throws QueueNotFoundError */
   async getQueueInfo(name: string): Promise<QueueInfo> {
     const queue = this.#topology.queue(name);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MessageQueueSystem } from '../../src/index.ts';
+import { type MessageQueueSystem, waitQuantile } from '../../src/index.ts';
 import { eachStore, until } from './fixture.ts';
 
 eachStore('every event is told, and counted', async ({ open, advance }) => {
@@ -32,6 +32,26 @@ eachStore('every event is told, and counted', async ({ open, advance }) => {
     dropped: 0,
     leaseLost: 0,
   });
+});
+
+eachStore('how long messages waited is counted, at their first delivery', async (given) => {
+  const { open, advance } = given;
+  const mq = await open();
+  await mq.createQueue({ name: 'q', backoff: '1h' });
+  const longest = (): number | null => waitQuantile(mq.queueManager.waits('q'), 1);
+  assert.equal(longest(), null);
+  await mq.sendMessage('q', { payload: 1 });
+  await mq.sendMessage('q', { payload: 2, delay: '10s' });
+  await advance(3_000);
+  await (await mq.receiveMessage('q', 'me'))!.reject();
+  const first = longest()!;
+  assert.ok(first >= 3_000 && first < 4_500, `${first} ms`);
+  // From when it could be had; and the hour of the other, which comes again, is nobody's wait.
+  await advance(3_600_000);
+  const deliveries = await mq.receiveMessage('q', 'me', { max: 2 });
+  assert.equal(deliveries.length, 2);
+  const counted = mq.queueManager.waits('q').reduce((sum, count) => sum + count, 0);
+  assert.equal(counted, 2);
 });
 
 function listenToAll(mq: MessageQueueSystem): string[] {

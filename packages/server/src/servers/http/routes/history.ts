@@ -14,7 +14,8 @@ const chartSchema = z
     ),
   })
   .describe(
-    'Numbers of messages at the end of each step, oldestAge in milliseconds, in and out per second; ' +
+    'Numbers of messages at the end of each step; in and out per second; milliseconds: oldestAge, and what ' +
+      'half (waitP50) and 99 % (waitP99) waited at most for their first delivery by this broker; ' +
       'null where the broker did not look',
   );
 
@@ -37,7 +38,7 @@ export const historyRoutes: readonly Route[] = [
     url: '/queues/:queue/history',
     scope: 'vhost',
     tag: 'queues',
-    summary: "A queue's chart: depth, age and rates over time",
+    summary: "A queue's chart: depth, rates and waits over time",
     rule: { kind: 'resource', action: 'read', of: 'queue', param: 'queue' },
     params: z.strictObject({ queue: z.string() }),
     query: z.strictObject({ range }),
