@@ -197,6 +197,11 @@ export function connectError(error: unknown): MessageQueueError {
   return kindOf(error) === LOST ? translate(error, UNREACHABLE) : storageError(error);
 }
 
+/** Of a call in several statements, when one before had taken effect: what there is now, nobody knows. */
+export function outcomeUnknown(error: unknown): StorageError {
+  return translate(error, LOST);
+}
+
 /** An error of `pg`, or of the caller's client library, as ours. */
 export function storageError(error: unknown): MessageQueueError {
   if (error instanceof MessageQueueError) return error;

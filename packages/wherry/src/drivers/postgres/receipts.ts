@@ -1,6 +1,7 @@
 import type { Receipt } from '../../core/driver.ts';
 import { messageIdMaker, sequenceIn } from '../../core/message-id.ts';
 import { sqlArray, sqlList } from './arrays.ts';
+import { outcomeUnknown } from './errors.ts';
 
 /** So many messages share the number of a lease. */
 const LEASE_SIZE = 1_024;
@@ -54,6 +55,7 @@ export interface Request {
  * Has receipts handled by one call or, because a message may have come back under the id that it had
  * in the queue before, by two: what the first does not find, the second looks for by id.
  * @returns indexes of those that prove no present lease, in order (G4)
+ * @throws StorageError; one that says so when the first call took effect and the second failed
  */
 export async function eachProven(request: Request): Promise<readonly number[]> {
   const { receipts, salt } = request;
@@ -73,7 +75,12 @@ export async function eachProven(request: Request): Promise<readonly number[]> {
   for (const index of await ask(request, asked, false)) {
     (ownSequence(receipts[index]!) === null ? lost : maybe).push(index);
   }
-  lost.push(...(await ask(request, maybe, true)), ...(await ask(request, again, true)));
+  try {
+    lost.push(...(await ask(request, maybe, true)), ...(await ask(request, again, true)));
+  } catch (error) {
+    const isDoneInPart = asked.length > maybe.length;
+    throw isDoneInPart ? outcomeUnknown(error) : error;
+  }
   return lost.toSorted((a, b) => a - b);
 }
 
