@@ -1,9 +1,12 @@
 /** More changes than this part of a word make another word, not a slip; two letters may be swapped. */
 const CHANGED_MAX = 0.4;
 const CHANGES_MIN = 2;
+/** Nobody means a name by a longer word, and each comparison takes the product of both lengths. */
+const WORD_MAX = 64;
 
 /** @returns the candidate that was most likely meant by `word`, or null when none is near */
 export function closestName(word: string, candidates: readonly string[]): string | null {
+  if (word.length > WORD_MAX) return null;
   let best: string | null = null;
   const most = Math.max(CHANGES_MIN, Math.floor(word.length * CHANGED_MAX));
   let least = Math.min(word.length - 1, most) + 1;

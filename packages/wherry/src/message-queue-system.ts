@@ -386,6 +386,7 @@ export class MessageQueueSystem implements AsyncDisposable {
     const { requester, settler, wakeups, topology, driver } = this.#parts;
     await housekeeping.close();
     this.messageBroker.close();
+    this.deadLetterQueue.close();
     await this.consumerManager.close(deadline);
     // Not before: a handler that runs may wait for a reply.
     await requester.close();

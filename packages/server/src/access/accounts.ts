@@ -93,6 +93,10 @@ export class Accounts {
   /** Names of tokens by the digest of their secret; null when it must be made anew. */
   #byDigest: ReadonlyMap<string, string> | null = null;
   readonly #listeners = new Set<() => void>();
+  /** The store has had accounts since this broker opened it. */
+  #wasStored = false;
+  /** Of the last change that was asked for: the next one begins when it is over. */
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor({ topology, passwords, now }: AccountsParts) {
     this.#passwords = passwords;
@@ -142,9 +146,12 @@ export class Accounts {
     this.#changed();
   }
 
-  /** Nobody is configured: on loopback, whoever asks may do everything. */
+  /**
+   * Nobody is configured: on loopback, whoever asks may do everything. That never comes back once
+   * the store has had an account.
+   */
   get isEmpty(): boolean {
-    return this.#configUsers.size + this.#configTokens.size === 0 && !this.isStored;
+    return this.#configUsers.size + this.#configTokens.size === 0 && !this.#wasStored;
   }
 
   /** There are accounts besides those of the configuration. */
@@ -194,7 +201,17 @@ export class Accounts {
       change.password === undefined
         ? change.passwordHash
         : await this.#passwords.hash(change.password);
+    return this.#inTurn(() => this.#putUser(name, change, hash));
+  }
+
+  async #putUser(
+    name: string,
+    change: UserChange,
+    hash: string | undefined,
+  ): Promise<{ readonly user: Described<User>; readonly isNew: boolean }> {
+    let before: User | undefined;
     const { value, isNew } = await this.#users.put(name, (present) => {
+      before = present;
       if (present === undefined) this.#checkRoom('users', this.#users.size);
       const passwordHash = hash ?? present?.passwordHash;
       if (passwordHash === undefined) {
@@ -205,15 +222,25 @@ export class Accounts {
       const permissions = change.permissions ?? present?.permissions ?? [];
       return { passwordHash, admin, permissions, createdAt: present?.createdAt ?? this.#now() };
     });
+    if (before?.admin === true && !value.admin) {
+      await this.#checkAdminLeft(() =>
+        this.#users.put(name, (present = value) => ({ ...present, admin: true })),
+      );
+    }
     return { user: this.#describeUser(name, value), isNew };
   }
 
   /** @throws UserNotFoundError, AccountReadOnlyError, LastAdminError */
   async removeUser(name: string): Promise<void> {
     if (this.#configUsers.has(name)) throw new AccountReadOnlyError('User', name);
-    if (!this.#users.has(name)) throw new UserNotFoundError(name);
-    this.#checkAdminBeside('user', name);
-    await this.#users.remove(name);
+    await this.#inTurn(async () => {
+      const user = this.#users.get(name);
+      if (user === undefined) throw new UserNotFoundError(name);
+      this.#checkAdminBeside('user', name);
+      await this.#users.remove(name);
+      if (!user.admin) return;
+      await this.#checkAdminLeft(() => this.#users.put(name, (present = user) => present));
+    });
   }
 
   /**
@@ -226,42 +253,74 @@ export class Accounts {
   }> {
     if (this.#configTokens.has(name)) throw new AccountReadOnlyError('Token', name);
     const secret = newTokenSecret();
-    const { value } = await this.#tokens.put(name, (present) => {
+    const token: Token = {
+      ...account(rights, this.#now()),
+      digest: digestOf(secret),
+      lastFour: secret.slice(-4),
+      expiresAt,
+    };
+    const create = (present: Token | undefined): Token => {
       if (present !== undefined) throw new NameTakenError(name);
       this.#checkRoom('tokens', this.#tokens.size);
-      const token: Token = {
-        ...account(rights, this.#now()),
-        digest: digestOf(secret),
-        lastFour: secret.slice(-4),
-        expiresAt,
-      };
       if (!isLastingAdmin(token)) this.#checkAdminBeside('token', name);
       return token;
-    });
+    };
+    const { value } = await this.#inTurn(() => this.#tokens.put(name, create));
     return { token: this.#describeToken(name, value), secret };
   }
 
   /** @throws TokenNotFoundError, AccountReadOnlyError, LastAdminError */
   async removeToken(name: string): Promise<void> {
     if (this.#configTokens.has(name)) throw new AccountReadOnlyError('Token', name);
-    if (!this.#tokens.has(name)) throw new TokenNotFoundError(name);
-    this.#checkAdminBeside('token', name);
-    await this.#tokens.remove(name);
+    await this.#inTurn(async () => {
+      const token = this.#tokens.get(name);
+      if (token === undefined) throw new TokenNotFoundError(name);
+      this.#checkAdminBeside('token', name);
+      await this.#tokens.remove(name);
+      if (!isLastingAdmin(token)) return;
+      await this.#checkAdminLeft(() => this.#tokens.put(name, (present = token) => present));
+    });
+  }
+
+  /** One change after the other: each is checked against what the one before has left. */
+  async #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const changed = this.#lastChange.then(change);
+    this.#lastChange = changed.catch(() => undefined);
+    return changed;
+  }
+
+  /**
+   * Looks once more after a change: another broker may have taken the other administrator at the
+   * same time. The one that looks last sees both changes; when both do, both are taken back.
+   * @throws LastAdminError after taking the change back
+   */
+  async #checkAdminLeft(takeBack: () => Promise<unknown>): Promise<void> {
+    await this.#users.refresh();
+    await this.#tokens.refresh();
+    if (this.#hasAdmin()) return;
+    await takeBack();
+    throw new LastAdminError();
   }
 
   /** @throws LastAdminError unless somebody but this account administers the broker for good */
   #checkAdminBeside(kind: 'user' | 'token', name: string): void {
+    if (!this.#hasAdmin(kind, name)) throw new LastAdminError();
+  }
+
+  /** Somebody administers the broker for good, apart from the account that is named. */
+  #hasAdmin(kind?: 'user' | 'token', name?: string): boolean {
     for (const [other, { admin }] of this.#allUsers()) {
-      if (admin && !(kind === 'user' && other === name)) return;
+      if (admin && !(kind === 'user' && other === name)) return true;
     }
     for (const [other, token] of this.#allTokens()) {
-      if (isLastingAdmin(token) && !(kind === 'token' && other === name)) return;
+      if (isLastingAdmin(token) && !(kind === 'token' && other === name)) return true;
     }
-    throw new LastAdminError();
+    return false;
   }
 
   #changed(): void {
     this.#byDigest = null;
+    this.#wasStored ||= this.isStored;
     for (const listener of this.#listeners) listener();
   }
 

@@ -93,12 +93,18 @@ export class Documents<T> {
 
   /** Looks what the store has: for when it should have told of a change, and has not. */
   async refresh(): Promise<void> {
+    const before = new Map(this.#entries);
     const stored = (await this.#topology.load()).filter(({ kind }) => kind === this.#kind);
     const names = new Set(stored.map(({ name }) => name));
-    for (const name of this.#entries.keys()) {
-      if (!names.has(name)) this.#apply({ type: 'removed', kind: this.#kind, name });
+    // What has changed since the look began is newer than what the look brought.
+    const isUnchanged = (name: string): boolean => this.#entries.get(name) === before.get(name);
+    for (const name of before.keys()) {
+      if (names.has(name) || !isUnchanged(name)) continue;
+      this.#apply({ type: 'removed', kind: this.#kind, name });
     }
-    for (const entry of stored) this.#apply({ type: 'put', entry });
+    for (const entry of stored) {
+      if (isUnchanged(entry.name)) this.#apply({ type: 'put', entry });
+    }
   }
 
   #apply(change: TopologyChange): void {

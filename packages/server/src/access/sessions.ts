@@ -80,11 +80,14 @@ export class Sessions {
     const key = keyOf(id);
     const document = this.#documents.get(key);
     if (document === undefined) return null;
-    if (!this.#isAlive(document)) {
+    const now = this.#now();
+    if (isOver(document, now)) {
       this.#inBackground(this.#documents.remove(key));
       return null;
     }
-    const now = this.#now();
+    // It stays: on a broker of another configuration its user may be there, with that password.
+    const user = this.#findUser(document.user);
+    if (user === undefined || stampOf(user) !== document.stamp) return null;
     if (now - document.seenAt >= SEEN_EVERY_MS) this.#touch(key, now);
     return {
       user: document.user,
@@ -113,19 +116,12 @@ export class Sessions {
     work.catch(() => undefined);
   }
 
-  #isAlive({ user, stamp, createdAt, seenAt }: SessionDocument): boolean {
-    const now = this.#now();
-    if (now >= createdAt + SESSION_LENGTH_MS) return false;
-    if (now >= seenAt + SESSION_IDLE_MS) return false;
-    const present = this.#findUser(user);
-    return present !== undefined && stampOf(present) === stamp;
-  }
-
   async #makeRoom(user: string): Promise<void> {
     const entries = this.#documents.entries();
-    const ended = entries.filter(([, document]) => !this.#isAlive(document));
+    const now = this.#now();
+    const ended = entries.filter(([, document]) => isOver(document, now));
     const alive = entries
-      .filter(([, document]) => this.#isAlive(document))
+      .filter(([, document]) => !isOver(document, now))
       .toSorted(([, a], [, b]) => a.createdAt - b.createdAt);
     const own = alive.filter(([, document]) => document.user === user);
     const tooMany = [
@@ -142,6 +138,10 @@ class SessionEnded extends Error {}
 
 function keyOf(id: string): string {
   return createHash('sha256').update(id).digest('hex');
+}
+
+function isOver({ createdAt, seenAt }: SessionDocument, now: number): boolean {
+  return now >= createdAt + SESSION_LENGTH_MS || now >= seenAt + SESSION_IDLE_MS;
 }
 
 function stampOf({ passwordHash }: User): string {

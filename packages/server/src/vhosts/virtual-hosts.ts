@@ -71,8 +71,10 @@ export class VirtualHosts {
   readonly #documents: Documents<VhostDocument>;
   readonly #opened = new Map<string, Opened>();
   readonly #ready = new Map<string, MessageQueueSystem>();
-  /** Systems on their way to be closed. */
-  readonly #closing = new Set<Promise<void>>();
+  /** Of each name, systems on their way to be closed. */
+  readonly #closing = new Map<string, Promise<unknown>>();
+  /** Deletions under way: who asks for the same one waits for it. */
+  readonly #erasing = new Map<string, Promise<void>>();
   readonly #beforeClose = new Set<(system: MessageQueueSystem) => Promise<void>>();
   #observer: VhostObserver | null = null;
   #isClosed = false;
@@ -151,7 +153,8 @@ export class VirtualHosts {
     const { value, isNew } = await this.#documents.put(name, (present) => {
       if (present?.isDeleting === true) {
         throw new StorageError(
-          `Virtual host '${name}' is being deleted. Try again when it is gone.`,
+          `Virtual host '${name}' is being deleted. Try again when it is gone; ` +
+            'when it stays, delete it once more.',
           {
             code: 'CONFLICT',
             retriable: true,
@@ -170,13 +173,16 @@ export class VirtualHosts {
 
   /**
    * Deletes a virtual host with all it holds: its schedules, exchanges and queues, and the folder,
-   * if it has one. Of a Redis or PostgreSQL, an empty store of its name is left.
+   * if it has one. Of a Redis or PostgreSQL, an empty store of its name is left. One whose deletion
+   * has failed on the way is deleted by asking again.
    * @throws VhostNotFoundError, VhostNotEmptyError, ValidationError
    */
   async remove(name: string, options: { readonly force: boolean }): Promise<void> {
     if (name === DEFAULT_VHOST) {
       throw new ValidationError(`The virtual host '${name}' cannot be deleted. Delete its queues.`);
     }
+    const begun = this.#documents.get(name);
+    if (begun?.isDeleting === true) return this.#erase(name, begun);
     const { ready, scheduled, leased } = await this.describe(name);
     const messages = ready + scheduled + leased;
     if (messages > 0 && !options.force) throw new VhostNotEmptyError(name, messages);
@@ -192,7 +198,7 @@ export class VirtualHosts {
     this.#isClosed = true;
     this.#documents.close();
     await Promise.all([...this.#opened.keys()].map((name) => this.#shut(name, options)));
-    await Promise.all(this.#closing);
+    await Promise.all(this.#closing.values());
   }
 
   #follow(name: string, document: VhostDocument | undefined): void {
@@ -227,22 +233,50 @@ export class VirtualHosts {
     return system;
   }
 
-  /** Serves it no more. What was asked of it and is not done rejects. */
-  #shut(name: string, options: { readonly deadline?: Duration }): Promise<void> {
+  /**
+   * Serves it no more. What was asked of it and is not done rejects.
+   * @returns once nothing of this name is open, whoever has shut it
+   */
+  async #shut(name: string, options: { readonly deadline?: Duration }): Promise<void> {
     const opened = this.#opened.get(name);
     this.#opened.delete(name);
     this.#ready.delete(name);
-    const closed = (async () => {
-      const system = await opened?.system.catch(() => undefined);
+    const before = this.#closing.get(name);
+    if (opened === undefined) {
+      await before;
+      return;
+    }
+    const closed = Promise.all([before, this.#closeSystem(name, opened, options)]);
+    this.#closing.set(name, closed);
+    await closed;
+    if (this.#closing.get(name) === closed) this.#closing.delete(name);
+  }
+
+  async #closeSystem(
+    name: string,
+    opened: Opened,
+    options: { readonly deadline?: Duration },
+  ): Promise<void> {
+    try {
+      const system = await opened.system.catch(() => undefined);
       if (system === undefined) return;
       await Promise.all([...this.#beforeClose].map((listener) => listener(system)));
       await system.close(options);
-    })().catch((error: unknown) => this.#observer?.failed(error, name));
-    this.#closing.add(closed);
-    return closed.finally(() => this.#closing.delete(closed));
+    } catch (error) {
+      this.#observer?.failed(error, name);
+    }
   }
 
-  async #erase(name: string, { place }: VhostDocument): Promise<void> {
+  #erase(name: string, document: VhostDocument): Promise<void> {
+    let erasing = this.#erasing.get(name);
+    if (erasing === undefined) {
+      erasing = this.#eraseNow(name, document).finally(() => this.#erasing.delete(name));
+      this.#erasing.set(name, erasing);
+    }
+    return erasing;
+  }
+
+  async #eraseNow(name: string, { place }: VhostDocument): Promise<void> {
     const { store, openSystem } = this.#parts;
     await this.#shut(name, { deadline: 0 });
     try {

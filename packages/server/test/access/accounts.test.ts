@@ -70,6 +70,56 @@ test('somebody can always administer the broker', async (t) => {
   await assert.rejects(accounts.removeToken('ci'), refused);
 });
 
+/** The same documents, far away. */
+function slowly(topology: TopologyStore): TopologyStore {
+  const far = () => new Promise((resolve) => setTimeout(resolve, 10));
+  return {
+    load: () => topology.load(),
+    watch: (listener) => topology.watch(listener),
+    put: (entry, version) => far().then(() => topology.put(entry, version)),
+    remove: (kind, name, version) => far().then(() => topology.remove(kind, name, version)),
+  };
+}
+
+test('administrators who remove each other at once do not leave the broker to nobody', async (t) => {
+  const topology = slowly(await openTopology(t));
+  const one = await openTestAccess(t, { topology });
+  const two = await openTestAccess(t, { topology });
+  const { accounts } = one;
+  for (const other of [one, two]) {
+    await accounts.putUser('ada', admin);
+    await accounts.putUser('bob', admin);
+    const demoted = { admin: false };
+    for (const lessen of [
+      () => [accounts.removeUser('ada'), other.accounts.removeUser('bob')],
+      () => [accounts.putUser('ada', demoted), other.accounts.putUser('bob', demoted)],
+      () => [accounts.putUser('ada', demoted), other.accounts.removeUser('bob')],
+    ]) {
+      const outcomes = await Promise.allSettled(lessen());
+      const refused = outcomes.filter(({ status }) => status === 'rejected');
+      assert.notEqual(refused.length, 0, 'both were taken');
+      for (const { reason } of refused as PromiseRejectedResult[]) {
+        assert.equal(reason.code, 'LAST_ADMIN');
+      }
+      assert.notEqual(accounts.listUsers().filter((user) => user.admin).length, 0);
+      for (const name of ['ada', 'bob']) await accounts.putUser(name, admin);
+    }
+  }
+});
+
+test('a broker whose store has had an account is never open to everybody again', async (t) => {
+  const topology = await openTopology(t);
+  const { accounts } = await openTestAccess(t, { topology });
+  assert.ok(accounts.isEmpty);
+  await accounts.putUser('ada', admin);
+  // As one does who has the store in his hands.
+  for (const { kind, name, version } of await topology.load()) {
+    if (kind === 'user') await topology.remove(kind, name, version);
+  }
+  assert.deepEqual(accounts.listUsers(), []);
+  assert.equal(accounts.isEmpty, false);
+});
+
 test('a token ends by its time', async (t) => {
   const time = new Time();
   const { accounts } = await openTestAccess(t, { now: time.now });

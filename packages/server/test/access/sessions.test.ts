@@ -75,6 +75,23 @@ test('another password ends the sessions of its user, another right does not', a
   assert.equal(sessions.find(root), null);
 });
 
+test('a broker of another configuration lets nobody in, and ends no session', async (t) => {
+  const topology = await openTopology(t);
+  const own = await openTestAccess(t, { topology, ...config });
+  const others = [
+    await openTestAccess(t, { topology }),
+    await openTestAccess(t, {
+      topology,
+      users: [{ name: 'ada', password: 'another one', admin: true }],
+    }),
+  ];
+  const id = await own.sessions.begin('ada', own.accounts.user('ada')!);
+  for (const { sessions } of others) assert.equal(sessions.find(id), null);
+  await others[1]!.sessions.begin('ada', others[1]!.accounts.user('ada')!);
+  await new Promise(setImmediate);
+  assert.equal(own.sessions.find(id)?.user, 'ada');
+});
+
 test('a user has so many sessions, the oldest of which goes, and nobody else loses one', async (t) => {
   const time = new Time();
   const { sessions, accounts } = await openTestAccess(t, { now: time.now, ...config });

@@ -45,6 +45,12 @@ for (const [name, start] of Object.entries(servers)) {
     await using second = await brokers[1]!;
     await call(first.url + QUEUE, 'PUT', { leaseDuration: LEASE_MS });
 
+    // What one broker has answered, every other knows, for each queue that is made.
+    for (let n = 0; n < 10; n += 1) {
+      await call(`${first.url}${QUEUE}-${n}`, 'PUT');
+      await call(`${second.url}${QUEUE}-${n}/messages`, 'POST', { payload: n });
+    }
+
     const confirmed = new Set<number>();
     const handled = new Set<number>();
     const send = async ({ url }: ChildBroker, from: number): Promise<void> => {

@@ -93,6 +93,28 @@ test('a client that breaks off gives back what it held, counted as a failure', a
   assert.deepEqual([body.messages[0].deliveryCount, body.messages[0].retryCount], [2, 1]);
 });
 
+test('a client gives back what it held, however much', async (t) => {
+  const own = await startBroker({ limits: { pushCredit: 20_000 } });
+  t.after(() => own.close({ deadline: 0 }));
+  const count = 10_001;
+  const call = clientOf(own);
+  await call('PUT', '/queues/many', { json: {} });
+  const messages = Array.from({ length: count }, () => ({ payload: 0 }));
+  for (let i = 0; i < count; i += 1_000) {
+    const some = { messages: messages.slice(i, i + 1_000) };
+    await call('POST', '/queues/many/messages/batch', { json: some });
+  }
+  const socket = new WebSocket(`${own.url.replace('http', 'ws')}/api/v1/queues/many/push`);
+  t.after(() => socket.terminate());
+  let handed = 0;
+  socket.on('message', () => (handed += 1));
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'credit', n: count }));
+  await until(() => handed === count);
+  socket.close();
+  await until(async () => (await call('GET', '/queues/many')).body.ready === count);
+});
+
 test('wrong frames are answered, and the connection goes on', async () => {
   const path = await newQueue();
   const { socket, frames, say, of } = await connect(path);

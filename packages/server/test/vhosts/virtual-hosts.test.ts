@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type Driver, MessageQueueSystem } from 'wherry';
 import { startPostgres } from '../../../wherry/test/servers/postgres.ts';
 import { startRedis } from '../../../wherry/test/servers/redis.ts';
+import { VirtualHosts } from '../../src/vhosts/virtual-hosts.ts';
 import { startBroker } from '../broker.ts';
 import { Client } from '../client.ts';
 
@@ -183,6 +187,83 @@ test('a deletion that was cut short is finished at the next start', async (t) =>
   assert.equal((await new Client(again).ask('GET', 'vhosts/shop')).status, 404);
   assert.deepEqual(await readdir(join(store, 'vhosts')), []);
   await new Client(again).call('PUT', 'vhosts/shop');
+});
+
+/** Virtual hosts without a broker around them. */
+async function openVhosts(
+  t: TestContext,
+  store: string,
+  openSystem: (storage: string) => Promise<MessageQueueSystem>,
+): Promise<VirtualHosts> {
+  const main = await MessageQueueSystem.open();
+  const { topology } = main.storage as Driver;
+  const vhosts = new VirtualHosts({ main, topology, store, openSystem, max: 10, now: Date.now });
+  t.after(async () => {
+    await vhosts.close({ deadline: 0 });
+    await main.close({ deadline: 0 });
+  });
+  await vhosts.open({ opened: () => {}, failed: () => {} });
+  return vhosts;
+}
+
+test('a deletion that failed is finished by asking again', async (t) => {
+  let isDown = false;
+  const vhosts = await openVhosts(t, 'memory:', (storage) =>
+    isDown ? Promise.reject(new Error('the store is down')) : MessageQueueSystem.open({ storage }),
+  );
+  await vhosts.put('shop', {});
+  isDown = true;
+  await assert.rejects(vhosts.remove('shop', { force: true }), { message: 'the store is down' });
+  await assert.rejects(vhosts.put('shop', {}), { code: 'CONFLICT' });
+  isDown = false;
+  await Promise.all([
+    vhosts.remove('shop', { force: true }),
+    vhosts.remove('shop', { force: true }),
+  ]);
+  await assert.rejects(vhosts.remove('shop', { force: true }), { code: 'VHOST_NOT_FOUND' });
+  assert.equal(await vhosts.put('shop', {}), true);
+});
+
+test('a folder goes when nobody has it open any more', async (t) => {
+  const store = await makeFolder(t);
+  const vhosts = await openVhosts(t, store, (storage) => MessageQueueSystem.open({ storage }));
+  const filesAtClose: number[] = [];
+  vhosts.beforeClose(async () => {
+    await setTimeout(50);
+    const [folder] = await readdir(join(store, 'vhosts'));
+    filesAtClose.push(
+      folder === undefined ? 0 : (await readdir(join(store, 'vhosts', folder))).length,
+    );
+  });
+  await vhosts.put('shop', {});
+  await vhosts.remove('shop', { force: true });
+  assert.deepEqual(filesAtClose, [2]);
+  assert.deepEqual(await readdir(join(store, 'vhosts')), []);
+});
+
+test('a virtual host that goes while the body comes is not found', async (t) => {
+  const broker = await startBroker();
+  t.after(() => broker.close({ deadline: 0 }));
+  const client = new Client(broker);
+  await client.call('PUT', 'vhosts/shop');
+  await client.call('PUT', 'vhosts/shop/queues/orders', {});
+  const body = '{"payload":1}';
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    expect: '100-continue',
+  };
+  const url = `${broker.url}/api/v1/vhosts/shop/queues/orders/messages`;
+  const sending = request(url, { method: 'POST', headers });
+  t.after(() => sending.destroy());
+  sending.flushHeaders();
+  await once(sending, 'continue');
+  await client.call('DELETE', 'vhosts/shop');
+  const answered = once(sending, 'response') as Promise<[IncomingMessage]>;
+  sending.end(body);
+  const [response] = await answered;
+  assert.equal(response.statusCode, 404);
+  response.resume();
 });
 
 test('there are so many, and the default one stays', async (t) => {

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { BrowseRequest, Driver, LeasedMessage, MoveItem, StoredMessage } from './driver.ts';
-import { ValidationError } from './errors.ts';
+import { ClosedError, ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { DeathReason, Envelope, MessageState } from './message.ts';
 import type { MessageBroker } from './message-broker.ts';
@@ -22,7 +22,7 @@ export interface RedriveOptions {
   readonly reason?: DeathReason;
   /** At most so many. */
   readonly max?: number;
-  /** At most so many a second. */
+  /** At most so many a second: 0.001 or more. */
   readonly rate?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RedriveResult) => void;
@@ -46,6 +46,8 @@ export interface DeadLetterParts {
 }
 
 const PAGE = 500;
+/** One in a quarter of an hour: a slower one would look like one that hangs. */
+const RATE_MIN = 0.001;
 const REDRIVER = '#redrive';
 const LEASE_MS = 30_000;
 const STATES: readonly MessageState[] = ['ready', 'scheduled'];
@@ -55,6 +57,7 @@ export class DeadLetterQueue {
   /** The system's dead-letter queue: for all queues that name none of their own. */
   readonly queueName: string;
   readonly #parts: DeadLetterParts;
+  readonly #closing = new AbortController();
 
   constructor(queueName: string, parts: DeadLetterParts) {
     this.queueName = queueName;
@@ -85,11 +88,13 @@ export class DeadLetterQueue {
   /**
    * Sends dead letters back, with their retries reset and their deaths kept (G7: each is in one of
    * the two queues at every moment).
-   * @throws QueueNotFoundError, ValidationError
+   * @throws QueueNotFoundError, ValidationError; ClosedError when the system is closed meanwhile
    */
   async redrive(options: RedriveOptions = {}): Promise<RedriveResult> {
     const { max = Infinity, rate = Infinity, ids, signal, onProgress } = options;
-    if (!(rate > 0)) throw new ValidationError(`rate is ${rate}; it must be above 0 a second.`);
+    if (!(rate >= RATE_MIN)) {
+      throw new ValidationError(`rate is ${rate}; it must be ${RATE_MIN} a second or more.`);
+    }
     if (!(max >= 0)) throw new ValidationError(`max is ${max}; it must be 0 or more.`);
     if (options.to !== undefined) this.#parts.topology.ref(options.to);
     let moved = 0;
@@ -97,7 +102,7 @@ export class DeadLetterQueue {
     const started = this.#parts.clock.now();
     const pageSize = Math.min(PAGE, Math.max(1, Math.floor(rate)));
     for await (const page of this.#pages(options.from ?? this.queueName, ids, pageSize)) {
-      signal?.throwIfAborted();
+      this.#checkGoing(signal);
       const meant = page.filter((message) => isMeant(message, options));
       const chosen = meant.slice(0, max - moved);
       const done = await this.#moveBack(chosen, options);
@@ -106,9 +111,15 @@ export class DeadLetterQueue {
       onProgress?.({ moved, skipped });
       if (moved >= max) break;
       const dueMs = started + (moved / rate) * 1_000 - this.#parts.clock.now();
-      if (dueMs > 0) await this.#sleep(dueMs);
+      if (dueMs > 0) await this.#sleep(dueMs, signal);
+      this.#checkGoing(signal);
     }
     return { moved, skipped };
+  }
+
+  /** For the system: ends the redrives under way. */
+  close(): void {
+    this.#closing.abort();
   }
 
   /** Throws dead letters away. @returns how many */
@@ -193,10 +204,22 @@ export class DeadLetterQueue {
     });
   }
 
-  async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#parts.clock.setTimer(resolve, ms);
-    });
+  #checkGoing(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    if (this.#closing.signal.aborted) throw new ClosedError('The message queue system');
+  }
+
+  /** Until the time is over, or nobody waits for it any more. */
+  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    if (signals.some(({ aborted }) => aborted)) return;
+    let wake = (): void => {};
+    const woken = new Promise<void>((resolve) => (wake = resolve));
+    const timer = this.#parts.clock.setTimer(wake, ms);
+    for (const one of signals) one.addEventListener('abort', wake);
+    await woken;
+    timer.cancel();
+    for (const one of signals) one.removeEventListener('abort', wake);
   }
 }
 

@@ -65,6 +65,18 @@ export class QueueManager {
     for (const config of configs) await this.createQueue(config);
   }
 
+  hasQueue(name: string): boolean {
+    return this.#topology.findQueue(name) !== undefined;
+  }
+
+  /**
+   * Looks which queues, exchanges and bindings the store has. It tells of changes by itself, a moment
+   * later: this is for whoever cannot wait. @throws StorageError
+   */
+  refresh(): Promise<void> {
+    return this.#topology.refresh();
+  }
+
   /** Who to ask how many consumers a queue has. */
   countConsumersWith(count: (queueName: string) => number): void {
     this.#countConsumers = count;

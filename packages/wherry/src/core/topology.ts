@@ -1,7 +1,7 @@
 import type { QueueRef, TopologyChange, TopologyEntry, TopologyStore } from './driver.ts';
 import { QueueNotFoundError, StorageError } from './errors.ts';
 import { type Queue, Queue as QueueClass, type QueueDocument, queueRef } from './queue.ts';
-import type { Binding, Exchange } from './routing/exchange.ts';
+import { type Binding, type Exchange, parseBinding } from './routing/exchange.ts';
 import { Router } from './routing/router.ts';
 
 interface Resolved {
@@ -20,6 +20,8 @@ export class Topology {
   readonly #store: TopologyStore;
   readonly #systemDeadLetterQueue: string;
   readonly #entries = new Map<string, TopologyEntry>();
+  /** Stored, but not what they should be: as if they were not there, but for their version. */
+  readonly #unusable = new Set<string>();
   readonly #queues = new Map<string, Queue>();
   readonly #byNumber = new Map<number, Queue>();
   /** Refs hold limits of the queue and of where it evicts to: any change makes them anew. */
@@ -103,11 +105,14 @@ export class Topology {
   }
 
   find(kind: string, name: string): TopologyEntry | undefined {
-    return this.#entries.get(`${kind}/${name}`);
+    const key = `${kind}/${name}`;
+    return this.#unusable.has(key) ? undefined : this.#entries.get(key);
   }
 
   list(kind: string): TopologyEntry[] {
-    return [...this.#entries.values()].filter((entry) => entry.kind === kind);
+    return [...this.#entries.values()].filter(
+      (entry) => entry.kind === kind && !this.#unusable.has(`${kind}/${entry.name}`),
+    );
   }
 
   /**
@@ -124,7 +129,8 @@ export class Topology {
       const present = this.find(kind, name);
       const value = change(present);
       if (value === null && present !== undefined) return present;
-      const stored = await this.#store.put({ kind, name, value }, present?.version ?? 0);
+      const version = this.#entries.get(`${kind}/${name}`)?.version ?? 0;
+      const stored = await this.#store.put({ kind, name, value }, version);
       if (stored !== null) {
         this.#apply({ type: 'put', entry: stored });
         return stored;
@@ -151,7 +157,7 @@ export class Topology {
   /** @returns whether there was such an entry */
   async remove(kind: string, name: string): Promise<boolean> {
     for (;;) {
-      const present = this.find(kind, name);
+      const present = this.#entries.get(`${kind}/${name}`);
       if (present === undefined) return false;
       if (await this.#store.remove(kind, name, present.version)) {
         this.forget(kind, name);
@@ -205,26 +211,39 @@ export class Topology {
       if (present?.number === entry.number && present.version >= entry.version) return;
       this.#entries.set(key, entry);
     } else if (!this.#entries.delete(key)) return;
-    if (kind === 'queue') this.#applyQueue(change, name);
-    else if (kind === 'exchange') this.#applyExchange(change, name);
-    else if (kind === 'binding') this.#applyBinding(change, present);
+    const wasUsable = !this.#unusable.delete(key);
+    try {
+      if (kind === 'queue') this.#applyQueue(change, name);
+      else if (kind === 'exchange') this.#applyExchange(change, name);
+      else if (kind === 'binding') this.#applyBinding(change, wasUsable ? present : undefined);
+    } catch (error) {
+      this.#unusable.add(key);
+      process.emitWarning(
+        `The ${kind} '${name}' in the store cannot be used, and is passed over: ` +
+          `${error instanceof Error ? error.message : String(error)} Create it anew, or delete it.`,
+      );
+      return;
+    }
     for (const listener of this.#listeners) listener(change);
   }
 
   #applyQueue(change: TopologyChange, name: string): void {
+    let queue: Queue | null = null;
+    if (change.type === 'put') {
+      const { number, version, value } = change.entry;
+      queue = new QueueClass(name, number, version, value as QueueDocument);
+    }
     this.#resolved = new Map();
     this.#deadLetterQueues = null;
     const former = this.#queues.get(name);
     if (former !== undefined) this.#byNumber.delete(former.number);
-    if (change.type === 'removed') {
+    if (queue === null) {
       this.#queues.delete(name);
       this.router.removeQueue(name);
       return;
     }
-    const { number, version, value } = change.entry;
-    const queue = new QueueClass(name, number, version, value as QueueDocument);
     this.#queues.set(name, queue);
-    this.#byNumber.set(number, queue);
+    this.#byNumber.set(queue.number, queue);
     this.#addEarly();
   }
 
@@ -239,6 +258,8 @@ export class Topology {
   #applyBinding(change: TopologyChange, present: TopologyEntry | undefined): void {
     if (change.type === 'put') {
       const binding = change.entry.value as Binding;
+      // One that waits must be as good as one that is added.
+      parseBinding(binding);
       // A binding whose end is gone already routes nowhere: its removal was cut short, or comes.
       if (this.#hasEnds(binding)) this.router.addBinding(binding);
       else this.#early.add(binding);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MessageQueueSystem } from '../../src/index.ts';
+import type { MessageQueueSystem, RedriveOptions } from '../../src/index.ts';
 import { eachStore, until } from './fixture.ts';
 
 /** Sends payloads to a queue and dead-letters each. */
@@ -59,6 +59,7 @@ eachStore('redrive: some, elsewhere, at most so many', async ({ open }) => {
   assert.deepEqual(await payloadsOf(mq, 'a'), [1, 2]);
   await assert.rejects(mq.deadLetterQueue.redrive({ to: 'nowhere' }), { code: 'QUEUE_NOT_FOUND' });
   await assert.rejects(mq.deadLetterQueue.redrive({ rate: 0 }), { code: 'VALIDATION' });
+  await assert.rejects(mq.deadLetterQueue.redrive({ rate: 1e-9, max: 0 }), { code: 'VALIDATION' });
 });
 
 eachStore('redrive: those that died in one queue, or of one reason', async ({ open }) => {
@@ -93,6 +94,31 @@ eachStore('redrive: at a rate', async ({ open, advance }) => {
   await advance(2_000);
   assert.equal((await done).moved, 5);
 });
+
+eachStore(
+  'redrive: what waits for its rate ends with its signal, and with the system',
+  async (f) => {
+    const mq = await f.open();
+    await mq.createQueue({ name: 'a' });
+    await kill(mq, 'a', 1, 2, 3);
+    const errors: { name: string; code?: string }[] = [];
+    const begin = async (options: RedriveOptions = {}): Promise<void> => {
+      let moved = 0;
+      const onProgress = (): void => void (moved += 1);
+      const done = mq.deadLetterQueue.redrive({ rate: 0.01, onProgress, ...options });
+      done.catch((error) => errors.push(error));
+      await until(() => moved === 1);
+    };
+    const leave = new AbortController();
+    await begin({ signal: leave.signal });
+    leave.abort();
+    await until(() => errors.length === 1);
+    await begin();
+    await mq.close({ deadline: 0 });
+    await until(() => errors.length === 2);
+    assert.deepEqual([errors[0]!.name, errors[1]!.code], ['AbortError', 'CLOSED']);
+  },
+);
 
 eachStore('a redrive leaves what has no home, where it was', async ({ open }) => {
   const mq = await open();

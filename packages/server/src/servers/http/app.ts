@@ -11,10 +11,12 @@ import type { IncomingMessage } from 'node:http';
 import { RouteNotFoundError } from '../../protocols/http/errors.ts';
 import { problemOf } from '../../protocols/http/problem.ts';
 import { writeAudit } from './audit.ts';
-import { declaredLength } from './body.ts';
+import { closeUnlessRead, parseNoBodies } from './body.ts';
 import { answerClientErrors } from './client-errors.ts';
+import { whenOver } from './client-gone.ts';
 import type { BrokerContext } from './context.ts';
 import type { BrokerLimits } from '../../config/config.ts';
+import { Held } from './in-flight.ts';
 import { openApiDocument } from './openapi.ts';
 import { addRoutes, checkRoute } from './register.ts';
 import { addSecurityHeaders } from './security-headers.ts';
@@ -43,10 +45,10 @@ export function createApp(broker: BrokerContext): FastifyInstance {
   const openApi = lazily(() => JSON.stringify(openApiDocument(ROUTES, broker.version)));
   const services = makeServices(app, limits, { closing: closing.signal, openApi });
   app.addHook('onRequest', (request, reply, done) => {
-    const held = { bytes: 0 };
+    const held = new Held(services.bytes);
     request.heldBytes = held;
-    // 'close' comes even when the client goes first, which no hook is told.
-    reply.raw.once('close', () => services.bytes.release(held.bytes));
+    // It comes even when the client goes first, which no hook is told.
+    whenOver(reply, () => held.release());
     void reply.header('x-request-id', request.id);
     done();
   });
@@ -59,6 +61,11 @@ export function createApp(broker: BrokerContext): FastifyInstance {
   broker.vhosts.beforeClose((system) => services.storeHosts.forget(system));
   writeAudit(app, broker);
   addSecurityHeaders(app, broker.access.hosts, broker.tls !== undefined);
+  parseNoBodies(app);
+  app.addHook('onRequest', (request, _reply, done) => {
+    // The body, if there is one, is of no interest.
+    done(request.is404 ? new RouteNotFoundError(pathOf(request)) : undefined);
+  });
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request) => {
     throw new RouteNotFoundError(pathOf(request));
@@ -119,10 +126,7 @@ function pathOf({ url }: FastifyRequest): string {
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { problem, headers } = problemOf(error, request.id);
   if (problem.status >= 500) request.log.error({ err: error }, problem.title);
-  // Whatever is left of the body will not be read.
-  if (!request.raw.complete && declaredLength(request) !== 0) {
-    void reply.header('connection', 'close');
-  }
+  closeUnlessRead(request, reply);
   void reply
     .status(problem.status)
     .headers(headers)

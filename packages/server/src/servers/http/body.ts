@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import {
   RequestTimeoutError,
@@ -14,6 +14,17 @@ export type RawBody = 'bytes' | 'stream';
 
 /** Of a body that the route checks. */
 export const JSON_TYPE: RegExp = /^application\/(?:[\w.+-]+\+)?json(?:\s*;.*)?$/i;
+
+/** Of routes that anybody may call: the longest name and password, escaped. */
+const PUBLIC_BYTES_MAX = 8 * 1024;
+
+/** Takes the framework's body parsers away: they hold to no limits but one of length. */
+export function parseNoBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', async () => {
+    throw new UnsupportedMediaTypeError('No body is taken here. Send none.');
+  });
+}
 
 /** Replaces the framework's body parsers by ours, which hold to the limits. */
 export function parseBodies(app: FastifyInstance, services: Services, raw?: RawBody): void {
@@ -44,10 +55,10 @@ export function parseBodies(app: FastifyInstance, services: Services, raw?: RawB
 function readBody(
   request: FastifyRequest,
   body: IncomingMessage,
-  { limits, bytes }: Services,
+  { limits }: Services,
 ): Promise<Buffer> {
   const declared = declaredLength(request);
-  checkLength(declared ?? 0, limits);
+  checkLength(request, declared ?? 0, limits);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -60,12 +71,9 @@ function readBody(
     const onData = (chunk: Buffer): void => {
       length += chunk.length;
       try {
-        checkLength(length, limits);
+        checkLength(request, length, limits);
         // What was declared is held already, since before the body came.
-        if (declared === null) {
-          bytes.hold(chunk.length);
-          request.heldBytes.bytes += chunk.length;
-        }
+        if (declared === null) request.heldBytes.hold(chunk.length);
         chunks.push(chunk);
       } catch (error) {
         fail(error as Error);
@@ -90,8 +98,21 @@ export function declaredLength({ headers }: FastifyRequest): number | null {
   return Number(headers['content-length'] ?? 0);
 }
 
+/** Whatever is left of the body will not be read: the connection is of no more use. */
+export function closeUnlessRead(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.raw.complete || declaredLength(request) === 0) return;
+  void reply.header('connection', 'close');
+}
+
 /** @throws TooLargeError */
-export function checkLength(length: number, { bodyBytes }: BrokerLimits): void {
+export function checkLength(
+  { routeOptions }: FastifyRequest,
+  length: number,
+  { bodyBytes }: BrokerLimits,
+): void {
+  if (routeOptions.config.route?.rule.kind === 'public' && length > PUBLIC_BYTES_MAX) {
+    throw new TooLargeError('The body', PUBLIC_BYTES_MAX, 'No more is taken from strangers.');
+  }
   if (length <= bodyBytes) return;
   const remedy = 'Send less at a time, use the stream of messages, or raise limits.bodyBytes.';
   throw new TooLargeError('The body', bodyBytes, remedy);

@@ -1,8 +1,36 @@
 import type { FastifyReply } from 'fastify';
 
 /** Whether nobody is there any more to get the response. */
-export function isGone({ raw }: FastifyReply): boolean {
-  return raw.destroyed || raw.socket?.destroyed !== false;
+export function isGone({ raw, request }: FastifyReply): boolean {
+  // The response itself has no connection while others go before it.
+  return raw.destroyed || request.raw.socket.destroyed;
+}
+
+/**
+ * Calls back, once, when a response has been sent or its connection has closed. A response that
+ * waited behind others when the connection closed tells nobody by itself.
+ * @returns how to stop listening
+ */
+export function whenOver(reply: FastifyReply, listener: () => void): () => void {
+  if (isGone(reply)) {
+    listener();
+    return () => {};
+  }
+  const { raw, request } = reply;
+  const { socket } = request.raw;
+  const over = (): void => {
+    stop();
+    listener();
+  };
+  const stop = (): void => {
+    raw.off('close', over);
+    socket.off('close', over);
+  };
+  // As many listen as there are requests under way on the connection.
+  socket.setMaxListeners(0);
+  raw.once('close', over);
+  socket.once('close', over);
+  return stop;
 }
 
 /**
@@ -10,18 +38,22 @@ export function isGone({ raw }: FastifyReply): boolean {
  * @returns how to stop listening
  */
 export function onGone(reply: FastifyReply, listener: () => void): () => void {
-  const { raw } = reply;
-  const { socket } = raw;
+  const { raw, request } = reply;
+  const { socket } = request.raw;
   let isSent = false;
   const finished = (): void => {
     // It also comes when the connection is cut with data in it.
-    isSent = socket?.destroyed === false;
+    isSent = !socket.destroyed;
   };
-  const closed = (): void => {
+  raw.once('finish', finished);
+  const stop = whenOver(reply, () => {
+    raw.off('finish', finished);
     if (!isSent) listener();
+  });
+  return () => {
+    raw.off('finish', finished);
+    stop();
   };
-  raw.once('finish', finished).once('close', closed);
-  return () => void raw.off('finish', finished).off('close', closed);
 }
 
 /**
@@ -37,7 +69,7 @@ export function goneSignal(
   const abort = (): void => controller.abort();
   const stop = onGone(reply, abort);
   closing.addEventListener('abort', abort);
-  if (isGone(reply) || closing.aborted) abort();
+  if (closing.aborted) abort();
   return {
     signal: controller.signal,
     release: () => {

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type EventMap, type EventName, MessageQueueError } from 'wherry';
+import { whenOver } from './client-gone.ts';
 import type { Call } from './route.ts';
 
 const HEARTBEAT_MS = 15_000;
@@ -60,7 +61,7 @@ export class EventStream {
         this.#end('revoked', 'The permissions have changed.');
       }),
     );
-    raw.once('close', () => this.#stop());
+    whenOver(this.#reply, () => this.#stop());
     raw.on('error', () => this.#stop());
   }
 

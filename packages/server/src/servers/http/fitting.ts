@@ -30,6 +30,18 @@ export async function countFitting(
   return mean === 0 ? wanted : Math.max(1, Math.min(wanted, Math.floor(bytesMax / mean)));
 }
 
+/**
+ * Whether all of a queue's messages fit into a response.
+ * @throws QueueNotFoundError, StorageError
+ */
+export async function fitsWhole(
+  mq: MessageQueueSystem,
+  queue: string,
+  bytesMax: number,
+): Promise<boolean> {
+  return (await sizeOf(mq, queue, bytesMax)).mean === 0;
+}
+
 /** Divides what was received: what a response has room for, and the rest. */
 export function divide(
   deliveries: readonly Delivery[],

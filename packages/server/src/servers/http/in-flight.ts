@@ -36,3 +36,35 @@ export class InFlight {
     this.#held -= amount;
   }
 }
+
+/** What is held for one request, until it is over: whoever comes later holds nothing. */
+export class Held {
+  readonly #all: InFlight;
+  #amount = 0;
+  #isOver = false;
+
+  constructor(all: InFlight) {
+    this.#all = all;
+  }
+
+  /** @throws OverloadedError, and then nothing more is held */
+  hold(amount: number): void {
+    if (this.#isOver) return;
+    this.#all.hold(amount);
+    this.#amount += amount;
+  }
+
+  /** What is there already, whatever the limit. */
+  holdAnyway(amount: number): void {
+    if (this.#isOver) return;
+    this.#all.holdAnyway(amount);
+    this.#amount += amount;
+  }
+
+  /** The request is over. */
+  release(): void {
+    this.#isOver = true;
+    this.#all.release(this.#amount);
+    this.#amount = 0;
+  }
+}

@@ -7,17 +7,21 @@ import { problemOf } from '../../protocols/http/problem.ts';
 import { type ClientFrame, clientFrameSchema } from '../../protocols/http/push-frames.ts';
 import { receivedMessage } from '../../protocols/http/schemas/message.ts';
 import { resultsBody } from '../../protocols/http/schemas/send.ts';
-import { countFitting } from './fitting.ts';
+import { countFitting, divide } from './fitting.ts';
 import type { Call } from './route.ts';
 
 export interface PushOptions {
   readonly consumer: string;
   /** Milliseconds; undefined: the queue's. */
   readonly leaseDuration: number | undefined;
+  /** Fires when the caller's rights have changed: from then on nothing of theirs is done. */
+  readonly revoked: AbortSignal;
 }
 
 /** Messages that are taken in one go. */
 const TAKE_MAX = 100;
+/** Messages that are given back in one go: a client may have more than one call may name. */
+const GIVE_BACK_MAX = 1_000;
 /** A longer text is no frame that a client needs to send. */
 const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 /** Frames of a client that are worked on at once; more stay in its connection. */
@@ -29,6 +33,7 @@ const BROKEN_LEASE_MS = 10;
 /** Close codes of RFC 6455, section 7.4.1. */
 const NORMAL_CLOSURES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 const GOING_AWAY = 1001;
+const POLICY_VIOLATION = 1008;
 const INTERNAL = 1011;
 
 /** Hands a queue's messages to one client, as many as it has given credit for. */
@@ -54,25 +59,37 @@ export class PushConnection {
   /** Resolves when the connection has ended and what it held was given back. */
   async run(): Promise<void> {
     const { services } = this.#call;
-    const { consumer } = this.#options;
+    const { consumer, revoked } = this.#options;
     const held = (): number => this.#held.size;
     const credit = (): number => this.#credit;
     const remove = services.receivers.add(this.#call, { kind: 'push', consumer, held, credit });
-    const closed = new Promise<number>((resolve) => this.#socket.once('close', resolve));
+    const ended = new Promise<number>((resolve) => {
+      this.#socket.once('close', resolve);
+      // The other side may let us wait for its close.
+      revoked.addEventListener('abort', () => resolve(POLICY_VIOLATION), { once: true });
+    });
     const ping = setInterval(() => this.#ping(), PING_MS);
-    const leave = (): void => this.#socket.close(GOING_AWAY, 'the broker is closing');
+    const leave = (): void => {
+      this.#stop();
+      this.#socket.close(GOING_AWAY, 'the broker is closing');
+    };
     services.closing.addEventListener('abort', leave);
     this.#socket.on('message', (data) => void this.#receive(data as Buffer));
     this.#socket.on('pong', () => (this.#isAlive = true));
     const pushing = this.#push();
-    const code = await closed;
+    const code = await ended;
     clearInterval(ping);
     services.closing.removeEventListener('abort', leave);
-    this.#stopped.abort();
-    this.#wake();
+    this.#stop();
     await pushing;
     remove();
-    await this.#giveBack(NORMAL_CLOSURES.has(code));
+    await this.#giveBack(code === POLICY_VIOLATION || NORMAL_CLOSURES.has(code));
+  }
+
+  /** Nothing more is taken for the client. */
+  #stop(): void {
+    this.#stopped.abort();
+    this.#wake();
   }
 
   async #push(): Promise<void> {
@@ -80,7 +97,7 @@ export class PushConnection {
     const { consumer, leaseDuration } = this.#options;
     const { signal } = this.#stopped;
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && this.#isOpen()) {
         if (this.#credit === 0 || !this.#isRead()) {
           await new Promise<void>((resolve) => (this.#wake = resolve));
           continue;
@@ -92,7 +109,13 @@ export class PushConnection {
           signal,
           ...(leaseDuration !== undefined && { leaseDuration }),
         });
-        for (const delivery of deliveries) this.#hand(delivery);
+        const { fitting, rest } = this.#isOpen()
+          ? divide(deliveries, services.limits.bodyBytes)
+          : { fitting: [], rest: deliveries };
+        for (const delivery of fitting) this.#hand(delivery);
+        if (rest.length === 0) continue;
+        const unseen = rest.map((delivery) => delivery.receipt);
+        await mq.receiptManager.giveBack(unseen, params);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -111,6 +134,7 @@ export class PushConnection {
   }
 
   async #receive(data: Buffer): Promise<void> {
+    if (this.#options.revoked.aborted) return;
     let id: ClientFrame['id'];
     if (++this.#frames >= FRAMES_MAX) this.#socket.pause();
     try {
@@ -176,6 +200,11 @@ export class PushConnection {
     });
   }
 
+  /** Whether neither side has begun to close. */
+  #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
   /** Nothing is taken while the client has much to read. */
   #isRead(): boolean {
     return this.#socket.bufferedAmount <= this.#call.services.limits.unreadBytes;
@@ -197,10 +226,13 @@ export class PushConnection {
     if (receipts.length === 0) return;
     const { receiptManager } = mq;
     try {
-      if (isNormal) {
-        const items = receipts.map((receipt) => ({ receipt, requeue: true }));
-        await receiptManager.reject(items, params);
-      } else await receiptManager.extend(receipts, BROKEN_LEASE_MS, params);
+      for (let i = 0; i < receipts.length; i += GIVE_BACK_MAX) {
+        const some = receipts.slice(i, i + GIVE_BACK_MAX);
+        if (isNormal) {
+          const items = some.map((receipt) => ({ receipt, requeue: true }));
+          await receiptManager.reject(items, params);
+        } else await receiptManager.extend(some, BROKEN_LEASE_MS, params);
+      }
     } catch (error) {
       // Their leases end by time, then.
       if (error instanceof MessageQueueError) request.log.warn({ err: error }, 'not given back');

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { WebSocket } from '@fastify/websocket';
 import { Readable } from 'node:stream';
+import type { MessageQueueSystem } from 'wherry';
 import type * as z from 'zod';
 import type { Identity } from '../../access/identity.ts';
 import { isAllowed } from '../../access/permissions.ts';
@@ -12,7 +13,8 @@ import {
 import { parse } from '../../protocols/http/mistakes.ts';
 import { VhostNotFoundError } from '../../vhosts/errors.ts';
 import { checkAccess, requireAction } from './access-hooks.ts';
-import { JSON_TYPE, checkLength, declaredLength, parseBodies } from './body.ts';
+import { JSON_TYPE, checkLength, closeUnlessRead, declaredLength, parseBodies } from './body.ts';
+import { whenOver } from './client-gone.ts';
 import { type BrokerContext, DEFAULT_VHOST } from './context.ts';
 import type { Call, Method, Route } from './route.ts';
 import { ROUTES } from './route-table.ts';
@@ -95,7 +97,14 @@ function tellMethods(app: FastifyInstance, url: string, allowed: readonly string
     method: 'OPTIONS',
     url,
     config,
-    handler: (_request, reply) => reply.status(204).header('allow', allowed.join(', ')).send(),
+    handler: (request) => {
+      throw new MethodNotAllowedError(request.method, allowed);
+    },
+    // As above: it is answered before a body is read.
+    onRequest: async (request, reply) => {
+      closeUnlessRead(request, reply);
+      return reply.status(204).header('allow', allowed.join(', ')).send();
+    },
   });
 }
 
@@ -115,7 +124,12 @@ function addRoute(
       onRequest: async (request) => {
         const vhost = vhostOf(request);
         await checkAccess(request, route, vhost, broker);
-        if (broker.vhosts.find(vhost) === undefined) throw new VhostNotFoundError(vhost);
+        const mq = systemOf(vhost, broker);
+        const { rule } = route;
+        if (rule.kind === 'resource' && rule.of === 'queue' && method !== 'PUT') {
+          const name = (request.params as Record<string, string>)[rule.param]!;
+          await services.lateQueues.know(mq, name);
+        }
         holdBody(request, route, services);
       },
       handler: (request, reply) => {
@@ -123,7 +137,7 @@ function addRoute(
         // It may go on for as long as the client likes.
         if (route.rawBody === 'stream') {
           const stop = broker.access.whenRevoked(request.identity!, () => request.raw.destroy());
-          reply.raw.once('close', stop);
+          whenOver(reply, stop);
         }
         const handle = (): unknown => handler(callOf(request, reply, route, broker, services));
         return broker.config.tracing ? traceRequest(request, reply, handle) : handle();
@@ -136,11 +150,13 @@ function addRoute(
         },
         wsHandler: (socket: WebSocket, request: FastifyRequest) => {
           const call = request.call!;
+          const revoked = new AbortController();
           const stop = broker.access.whenRevoked(call.identity, () => {
+            revoked.abort();
             socket.close(POLICY_VIOLATION, 'Your rights have changed: connect again.');
           });
           socket.once('close', stop);
-          return connect(call, socket);
+          return connect(call, socket, revoked.signal);
         },
       }),
     });
@@ -148,7 +164,7 @@ function addRoute(
 }
 
 /** @throws UnsupportedMediaTypeError, TooLargeError, OverloadedError before the body is read */
-function holdBody(request: FastifyRequest, route: Route, { limits, bytes }: Services): void {
+function holdBody(request: FastifyRequest, route: Route, { limits }: Services): void {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw new UnsupportedMediaTypeError(
@@ -157,9 +173,8 @@ function holdBody(request: FastifyRequest, route: Route, { limits, bytes }: Serv
   }
   const length = declaredLength(request) ?? 0;
   if (length === 0 || route.rawBody === 'stream') return;
-  checkLength(length, limits);
-  bytes.hold(length);
-  request.heldBytes.bytes += length;
+  checkLength(request, length, limits);
+  request.heldBytes.hold(length);
 }
 
 function vhostOf(request: FastifyRequest): string {
@@ -168,7 +183,14 @@ function vhostOf(request: FastifyRequest): string {
     : DEFAULT_VHOST;
 }
 
-/** Checks what came against the route's schemas. @throws InvalidRequestError */
+/** Asked again when the body is there: it may be deleted meanwhile. @throws VhostNotFoundError */
+function systemOf(vhost: string, { vhosts }: BrokerContext): MessageQueueSystem {
+  const system = vhosts.find(vhost);
+  if (system === undefined) throw new VhostNotFoundError(vhost);
+  return system;
+}
+
+/** Checks what came against the route's schemas. @throws InvalidRequestError, VhostNotFoundError */
 function callOf(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -186,7 +208,7 @@ function callOf(
     body: bodyOf(request, route),
     identity,
     vhost,
-    mq: broker.vhosts.find(vhost)!,
+    mq: systemOf(vhost, broker),
     broker,
     services,
     require: (action, name) => requireAction(identity, vhost, action, name),

@@ -5,6 +5,7 @@ import type * as z from 'zod';
 import type { Action, Identity } from '../../access/identity.ts';
 import type { RawBody } from './body.ts';
 import type { BrokerContext } from './context.ts';
+import type { Held } from './in-flight.ts';
 import type { Services } from './services.ts';
 
 /** Who may call a route. A route without a rule does not exist: the application refuses to start. */
@@ -81,10 +82,14 @@ export interface Route<
   readonly check?: (call: Call<z.output<Params>, z.output<Query>>) => void;
   /** Headers of the request that mean something, and what. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Handles the connection after the upgrade, instead of `handler`. */
+  /**
+   * Handles the connection after the upgrade, instead of `handler`. `revoked` fires when the caller's
+   * rights have changed and the connection begins to close for it.
+   */
   readonly connect?: (
     call: Call<z.output<Params>, z.output<Query>>,
     socket: WebSocket,
+    revoked: AbortSignal,
   ) => void | Promise<void>;
   /** By status. */
   readonly responses: Readonly<Record<number, ResponseBody>>;
@@ -108,7 +113,7 @@ declare module 'fastify' {
     /** Who makes it; set before the body is read; null: nobody that is known. */
     identity: Identity | null;
     /** What is counted in flight for it. */
-    heldBytes: { bytes: number };
+    heldBytes: Held;
     /** Of a WebSocket, between the checks and the upgrade. */
     call: Call | null;
   }

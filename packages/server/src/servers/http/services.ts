@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { BrokerLimits } from '../../config/config.ts';
 import { Connections } from './connections.ts';
 import { InFlight } from './in-flight.ts';
+import { LateQueues } from './late-queues.ts';
 import { Receivers } from './receivers.ts';
 import { StoreHosts } from './store-hosts.ts';
 
@@ -15,6 +16,7 @@ export interface Services {
   readonly receivers: Receivers;
   readonly connections: Connections;
   readonly storeHosts: StoreHosts;
+  readonly lateQueues: LateQueues;
   /** The OpenAPI document, as JSON. */
   readonly openApi: () => string;
   /** Counts bytes in flight until the response has been sent, or nobody is there to get it. */
@@ -37,9 +39,7 @@ export function makeServices(
     receivers: new Receivers(),
     connections: new Connections(app, parts.closing),
     storeHosts: new StoreHosts(),
-    holdFor: ({ raw }, amount) => {
-      bytes.holdAnyway(amount);
-      raw.once('close', () => bytes.release(amount));
-    },
+    lateQueues: new LateQueues(),
+    holdFor: ({ request }, amount) => request.heldBytes.holdAnyway(amount),
   };
 }

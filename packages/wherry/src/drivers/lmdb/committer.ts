@@ -1,4 +1,5 @@
 import { MessageQueueError, StorageError } from '../../core/errors.ts';
+import { tellAll } from '../../core/tell-all.ts';
 import { isDiskFull, saysFull } from './disk-full.ts';
 import type { Root } from './tables.ts';
 
@@ -140,11 +141,10 @@ export class Committer {
       });
     } catch (error) {
       this.#tell();
-      this.#participant.rollBack();
-      await this.#fail(group, running, await causeOf(error));
+      await this.#rollBack(group, running, error);
       return;
     }
-    this.#participant.afterCommit();
+    tellAll([() => this.#participant.afterCommit()]);
     this.#committed = group;
     if (this.#queue.length === 0) this.#tell();
   }
@@ -175,6 +175,17 @@ export class Committer {
     return this.#queue.splice(0, count);
   }
 
+  /** Never rejects: with nobody to catch it, that would be the end of the process. */
+  async #rollBack(group: readonly Job[], running: Job | null, error: unknown): Promise<void> {
+    try {
+      this.#participant.rollBack();
+      await this.#fail(group, running, await causeOf(error));
+    } catch (cause) {
+      this.failure = this.#failed(cause);
+      for (const job of group) job.reject(this.failure);
+    }
+  }
+
   async #fail(group: readonly Job[], running: Job | null, cause: unknown): Promise<void> {
     if (running !== null && !isStorageFailure(cause)) {
       // The job's own fault: it alone fails, the others are tried again without it.
@@ -203,8 +214,12 @@ export class Committer {
         { code: 'STORAGE_FULL', retriable: true, cause },
       );
     }
+    return this.#failed(cause);
+  }
+
+  #failed(cause: unknown): StorageError {
     return new StorageError(
-      `The store '${path}' could not be written (${messageOf(cause)}). What the disk holds is ` +
+      `The store '${this.#path}' could not be written (${messageOf(cause)}). What the disk holds is ` +
         'uncertain, so nothing more is confirmed: check the disk, then close the store and reopen it.',
       { code: 'STORAGE_FAILED', cause },
     );

@@ -1,4 +1,5 @@
 import type { Notifier } from '../../core/driver.ts';
+import { tellAll } from '../../core/tell-all.ts';
 
 type Listener = Parameters<Notifier['subscribe']>[0];
 
@@ -25,7 +26,7 @@ export class LmdbNotifier implements Notifier {
     for (const what of ['room', 'ready'] as const) {
       const numbers = [...this.#changed[what]];
       this.#changed[what].clear();
-      for (const number of numbers) for (const listener of this.#listeners) listener(number, what);
+      for (const number of numbers) tellAll(this.#listeners, number, what);
     }
   }
 }

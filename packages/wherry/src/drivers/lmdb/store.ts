@@ -2,6 +2,7 @@ import { ABORT } from 'lmdb';
 import type { Clock } from '../../core/clock.ts';
 import type { QueueRef } from '../../core/driver.ts';
 import { QueueNotFoundError } from '../../core/errors.ts';
+import { tellAll } from '../../core/tell-all.ts';
 import { Committer, type CommitParticipant } from './committer.ts';
 import type { Counters } from './counters.ts';
 import { Expiries } from './expiries.ts';
@@ -174,7 +175,7 @@ export class LmdbStore implements CommitParticipant {
     const acts = this.#afterCommit;
     this.#clear();
     this.#factsChanged = false;
-    for (const act of acts) act();
+    tellAll(acts);
     this.notifier.flush();
   }
 

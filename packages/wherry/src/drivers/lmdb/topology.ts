@@ -1,4 +1,5 @@
 import type { TopologyChange, TopologyEntry, TopologyStore } from '../../core/driver.ts';
+import { tellAll } from '../../core/tell-all.ts';
 import { decodeChecked, encodeChecked } from './checked-json.ts';
 import type { LmdbStore } from './store.ts';
 import { read } from './tables.ts';
@@ -65,9 +66,7 @@ export class LmdbTopology implements TopologyStore {
   }
 
   #announce(store: LmdbStore, change: TopologyChange): void {
-    store.onCommit(() => {
-      for (const listener of this.#listeners) listener(change);
-    });
+    store.onCommit(() => tellAll(this.#listeners, change));
   }
 }
 

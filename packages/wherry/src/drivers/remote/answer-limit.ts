@@ -1,8 +1,8 @@
-import type { Driver, StoredMessage } from '../../core/driver.ts';
+import type { Driver, LeasedMessage, QueueRef, StoredMessage } from '../../core/driver.ts';
 import type { AnswerOf, CallName, RequestOf } from './wire/calls.ts';
 
 /** Of bodies and the like in one answer; a message that is larger comes alone. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+export const ANSWER_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** Keeps an answer of many large messages to what can be sent at once. */
 export async function withinLimit(
@@ -16,11 +16,7 @@ export async function withinLimit(
     const { messages, retryIn } = answer as AnswerOf<'take'>;
     const count = countWithin(messages);
     if (count === messages.length) return answer;
-    const surplus = messages.slice(count).map(({ id, lease }) => {
-      const receipt = { queue, id, token: lease.token };
-      return { receipt, delay: 0, as: 'unstarted' } as const;
-    });
-    await driver.release(surplus);
+    await giveBack(driver, queue, messages.slice(count));
     return { messages: messages.slice(0, count), retryIn };
   }
   if (name === 'browse') {
@@ -31,6 +27,19 @@ export async function withinLimit(
     if (count < messages.length) return driver.browse({ ...asked, limit: count });
   }
   return answer;
+}
+
+/** Messages that were taken and do not reach who took them. */
+export async function giveBack(
+  driver: Driver,
+  queue: QueueRef,
+  messages: readonly LeasedMessage[],
+): Promise<void> {
+  const items = messages.map(({ id, lease }) => {
+    const receipt = { queue, id, token: lease.token };
+    return { receipt, delay: 0, as: 'unstarted' } as const;
+  });
+  await driver.release(items);
 }
 
 /** @returns how many of the messages, one at least, are no more than the limit */

@@ -8,8 +8,9 @@ export class CallBook {
   readonly #timeout: number;
   readonly #away: () => Error;
   #lastNumber = 0;
-  /** Since when calls wait; null: they do not. */
+  /** Since when no host has got on with calls; null: one does. */
   #awaySince: number | null = null;
+  #isAway = false;
   #stopTimer: (() => void) | null = null;
   #onIdle: () => void = () => undefined;
 
@@ -30,7 +31,7 @@ export class CallBook {
   add(call: Outstanding): number {
     this.#lastNumber += 1;
     this.#calls.set(this.#lastNumber, call);
-    if (this.#awaySince !== null) this.#arm();
+    if (this.#isAway) this.#arm();
     return this.#lastNumber;
   }
 
@@ -50,15 +51,22 @@ export class CallBook {
 
   /** There is no host: calls begin to run out of time. */
   wait(): void {
+    this.#isAway = true;
     this.#awaySince ??= monotonic();
     this.#arm();
   }
 
-  /** There is one. */
-  goOn(): void {
-    this.#awaySince = null;
+  /** There is one: that it gets anything is yet to be seen. */
+  pause(): void {
+    this.#isAway = false;
     this.#stopTimer?.();
     this.#stopTimer = null;
+  }
+
+  /** It gets what it is sent, or answers. */
+  goOn(): void {
+    this.pause();
+    this.#awaySince = null;
   }
 
   /**
@@ -70,7 +78,7 @@ export class CallBook {
       const wasTaken = call.frame > 0 && (taken === null || call.frame <= taken);
       call.frame = 0;
       if (call.isAbandoned) this.#calls.delete(number);
-      else if (wasTaken && call.call.repetition === 'never') {
+      else if (wasTaken && !call.isRepeatable) {
         this.#calls.delete(number);
         call.reject(unknownOutcome());
       } else call.isRepeated ||= wasTaken;
@@ -93,14 +101,19 @@ export class CallBook {
     this.#checkIdle();
   }
 
-  /** @returns when nothing is outstanding */
+  /** @returns when nobody waits for an answer */
   idle(): Promise<void> {
-    if (this.#calls.size === 0) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
 
+  get #isIdle(): boolean {
+    for (const call of this.#calls.values()) if (!call.isAbandoned) return false;
+    return true;
+  }
+
   #checkIdle(): void {
-    if (this.#calls.size === 0) this.#onIdle();
+    if (this.#isIdle) this.#onIdle();
   }
 
   /** The oldest runs out first: all have the same time from the same moment, or from later ones. */

@@ -31,6 +31,8 @@ export interface ClientSessionEvents {
   readonly onWelcome: (welcome: Welcome, isNew: boolean) => void;
   readonly onRefusal: (failure: WireFailure) => void;
   readonly onData: (payload: Reader) => void;
+  /** The host has got something of what was sent, or all. */
+  readonly onConfirmed: () => void;
   /** The host ends: it has taken so many of the data frames, and no more. */
   readonly onGone: (received: number) => void;
 }
@@ -75,8 +77,12 @@ export class ClientSession {
     const frames = new FrameStream(FRAME_BYTES_MAX);
     let failure: Error | undefined;
     let quietBeats = 0;
+    let waiting = 0;
     const stopBeats = every(this.#heartbeat, () => {
-      quietBeats += 1;
+      // What leaves is taken by somebody.
+      const isTaken = channel.bufferedAmount < waiting;
+      waiting = channel.bufferedAmount;
+      quietBeats = isTaken ? 0 : quietBeats + 1;
       if (quietBeats > QUIET_BEATS_MAX) {
         failure = new Error(`no word for ${Math.round(quietBeats * this.#heartbeat)} ms`);
         channel.destroy();
@@ -93,9 +99,10 @@ export class ClientSession {
       try {
         frames.push(bytes, (type, payload) => this.#receive(channel, type, payload));
       } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-        failure = error;
+        failure = error instanceof Error ? error : new Error(String(error));
         channel.destroy();
+        // Whatever a host sends, it is not the end of this process.
+        if (!(error instanceof WireError)) process.emitWarning(failure);
       }
     };
     channel.send(
@@ -139,6 +146,7 @@ export class ClientSession {
       this.#events.onData(from);
     } else if (type === FRAME.received) {
       if (!this.#link.confirm(readWhole(from, whole))) throw new WireError('A confirmation');
+      this.#events.onConfirmed();
     } else if (type === FRAME.gone) {
       this.#events.onGone(readWhole(from, whole));
     } else if (type === FRAME.ping) this.#link.post(emptyFrame(FRAME.pong));
@@ -148,11 +156,14 @@ export class ClientSession {
   #welcomed(channel: Channel, welcomed: Welcome): void {
     const isNew = welcomed.received === null;
     if (isNew) this.#link = new Link();
+    const before = this.#link.unconfirmedBytes;
     this.#hasBegun = true;
     if (!this.#link.attach(channel, welcomed.received ?? 0)) {
       throw new WireError('A confirmation');
     }
     this.#isWelcome = true;
     this.#events.onWelcome(welcomed, isNew);
+    const { unconfirmedBytes } = this.#link;
+    if (!isNew && (unconfirmedBytes === 0 || unconfirmedBytes < before)) this.#events.onConfirmed();
   }
 }

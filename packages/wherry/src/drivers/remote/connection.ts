@@ -69,6 +69,7 @@ export class Connection {
       onWelcome: (welcome, isNew) => this.#welcomed(welcome, isNew),
       onRefusal: (refused) => this.#note(toError(refused)),
       onData: (from) => this.#receive(from),
+      onConfirmed: () => this.#calls.goOn(),
       onGone: (taken) => (this.#taken = taken),
     });
   }
@@ -225,7 +226,7 @@ export class Connection {
   #welcomed(welcome: Welcome, isNew: boolean): void {
     this.#welcome = welcome;
     this.#lastError = null;
-    this.#calls.goOn();
+    this.#calls.pause();
     if (isNew) this.#calls.hostIsGone(null);
     for (const [number, call] of this.#calls.unsent()) this.#send(number, call);
     if (isNew) this.#events.onNewHost();
@@ -271,14 +272,19 @@ export class Connection {
     const call = this.#calls.find(number);
     // Else it was given up, and its caller told that the outcome is not known.
     if (call === undefined) return;
-    if (kind === MESSAGE.failure) {
-      const error = toError(readWhole(from, failure));
-      this.#calls.delete(number);
-      call.reject(error);
-      return;
-    }
-    const answer = readWhole(from, call.call.answer);
+    // Answered or not: it does not come a second time.
     this.#calls.delete(number);
+    this.#calls.goOn();
+    try {
+      if (kind === MESSAGE.failure) call.reject(toError(readWhole(from, failure)));
+      else this.#answer(call, readWhole(from, call.call.answer));
+    } catch (error) {
+      call.reject(unreadable(error as Error));
+      throw error;
+    }
+  }
+
+  #answer(call: Outstanding, answer: AnswerOf<CallName>): void {
     if (call.isAbandoned) this.#giveBack(call, answer);
     else call.answer(answer);
   }
@@ -295,6 +301,14 @@ export class Connection {
     // When it fails, the leases end by themselves.
     this.call('release', items).catch(() => undefined);
   }
+}
+
+function unreadable(cause: Error): StorageError {
+  return new StorageError(
+    `The broker's answer cannot be read (${cause.message}): whether the call took effect is not ` +
+      'known. Give the program and the broker the same version of Wherry.',
+    { code: 'STORAGE_CONNECTION', retriable: true, cause },
+  );
 }
 
 function tooLarge(bytes: number, limit: number): StorageError {

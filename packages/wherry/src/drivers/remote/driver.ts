@@ -1,4 +1,5 @@
 import type * as contract from '../../core/driver.ts';
+import { StorageError } from '../../core/errors.ts';
 import { type ConnectionSettings, Connection } from './connection.ts';
 import { idMaker } from './message-ids.ts';
 import { RemoteNotifier } from './notifier.ts';
@@ -78,11 +79,19 @@ export class RemoteDriver implements contract.Driver {
     if (local !== null) return local.publish(items, options);
     const named = items.map((item) => this.#withId(item));
     const atomic = options.atomic === true;
-    const parts = atomic ? [named] : inParts(named);
-    const outcomes = await Promise.all(
+    const parts = atomic ? [named] : inParts(named, this.#partBytes);
+    const ends = await Promise.allSettled(
       parts.map((part) => this.#connection.call('publish', { items: part, atomic })),
     );
-    return outcomes.flat();
+    const outcomes: contract.PublishOutcome[] = [];
+    const failures: unknown[] = [];
+    for (const end of ends) {
+      if (end.status === 'fulfilled') outcomes.push(...end.value);
+      else failures.push(end.reason);
+    }
+    if (failures.length === 0) return outcomes;
+    if (parts.length === 1) throw failures[0];
+    throw partlySent(failures, parts.length);
   }
 
   take(request: contract.TakeRequest): Promise<contract.TakeResult> {
@@ -145,6 +154,11 @@ export class RemoteDriver implements contract.Driver {
       : local.deleteQueue(queue, options);
   }
 
+  /** Half of what the host takes: a call is more than what is counted here. */
+  get #partBytes(): number {
+    return Math.min(PART_BYTES, this.#connection.frameBytes / 2);
+  }
+
   /** Known before it is sent, so that it may be sent again to a host that knows nothing of it. */
   #withId(item: contract.PublishItem): contract.PublishItem {
     const { targets, message } = item;
@@ -158,22 +172,39 @@ export class RemoteDriver implements contract.Driver {
     this.topology.follow().catch(() => undefined);
     const { local } = this.#connection;
     if (local === null || this.#housekeeper === null) return;
-    local.entrust?.(this.#housekeeper);
+    // Whether or not others can join: somebody must sweep.
     this.#housekeeper.begin();
+    local.entrust?.(this.#housekeeper);
   }
 }
 
-function inParts(items: readonly contract.PublishItem[]): (readonly contract.PublishItem[])[] {
+function inParts(
+  items: readonly contract.PublishItem[],
+  partBytes: number,
+): (readonly contract.PublishItem[])[] {
   const parts: contract.PublishItem[][] = [];
   let bytes = Infinity;
   for (const item of items) {
     const own = item.message.bytes + MESSAGE_BYTES;
     bytes += own;
-    if (bytes > PART_BYTES) {
+    if (bytes > partBytes) {
       parts.push([]);
       bytes = own;
     }
     parts.at(-1)!.push(item);
   }
   return parts;
+}
+
+/** Of the parts' own errors each may say that nothing was changed; of the whole it is not true. */
+function partlySent(failures: readonly unknown[], parts: number): StorageError {
+  const [cause] = failures;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const isLasting = failures.some((one) => !(one instanceof StorageError && one.retriable));
+  return new StorageError(
+    `Of ${parts} parts of a send, ${failures.length} failed; which of its messages are stored is ` +
+      'not known. Send it again where that does no harm; a deduplicationId makes sure that a ' +
+      `message counts once. The first failure: ${reason}`,
+    { code: 'STORAGE_CONNECTION', retriable: !isLasting, cause },
+  );
 }

@@ -1,19 +1,30 @@
 import type { Driver, Housekeeper } from '../../core/driver.ts';
-import { MessageQueueError, UnsupportedError } from '../../core/errors.ts';
-import { withinLimit } from './answer-limit.ts';
+import { MessageQueueError, StorageError, UnsupportedError } from '../../core/errors.ts';
+import { giveBack, withinLimit } from './answer-limit.ts';
+import { AnswerRoom, type Share } from './answer-room.ts';
 import { noteCall } from './call-notes.ts';
 import type { Channel } from './channel.ts';
+import { checkEntry } from './check-entry.ts';
 import { concernedQueues } from './concerned.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { HostLimits } from './host-limits.ts';
+import type { KnownQueues } from './known-queues.ts';
 import { Link } from './link.ts';
 import { after, monotonic, wallTime } from './timers.ts';
 import { Reader, WireError, Writer } from './wire/bytes.ts';
-import { type Call, callNamed, CALLS, type CallName, type RequestOf } from './wire/calls.ts';
+import {
+  type AnswerOf,
+  type Call,
+  callNamed,
+  CALLS,
+  type CallName,
+  type RequestOf,
+} from './wire/calls.ts';
 import { type Codec, whole } from './wire/codec.ts';
 import { failure, toFailure } from './wire/errors.ts';
 import { emptyFrame, FRAME, frameOf, readWhole } from './wire/frames.ts';
-import { change, makeMessage, MESSAGE, news } from './wire/messages.ts';
+import { makeMessage, MESSAGE, news } from './wire/messages.ts';
+import { topologyChange } from './wire/outcomes.ts';
 import type { TopologyChange } from '../../core/driver.ts';
 
 /** A call of the driver contract, as `authorize` is asked about it. */
@@ -40,6 +51,7 @@ export interface SessionHost {
   readonly housekeeper: Housekeeper | undefined;
   readonly limits: HostLimits;
   readonly hiddenKinds: ReadonlySet<string>;
+  readonly queues: KnownQueues;
   /** Bytes of calls under way, of all sessions. */
   underWay: number;
   follow(session: HostSession, queueNumber: number): () => void;
@@ -71,6 +83,7 @@ export class HostSession {
   #bytesUnderWay = 0;
   readonly #host: SessionHost;
   readonly #link = new Link();
+  readonly #room: AnswerRoom;
   readonly #followed = new Map<number, () => void>();
   readonly #news = { ready: new Set<number>(), room: new Set<number>() };
   #isTelling = false;
@@ -80,6 +93,9 @@ export class HostSession {
   constructor(host: SessionHost, options: AcceptOptions) {
     this.#host = host;
     this.options = options;
+    const { bytesPerClient } = host.limits;
+    const max = bytesPerClient * UNCONFIRMED_FACTOR;
+    this.#room = new AnswerRoom(bytesPerClient, max, () => this.#link.unconfirmedBytes);
   }
 
   get received(): number {
@@ -102,12 +118,19 @@ export class HostSession {
     this.channel = channel;
     this.lastHeard = monotonic();
     if (!this.#link.attach(channel, received)) throw new WireError('A confirmation');
+    this.#room.goOn();
     this.#tellNews();
   }
 
   detach(): void {
     this.channel = null;
     this.#link.detach();
+  }
+
+  /** Bytes came. @param isWithin a frame, behind which the client's own signs of life wait */
+  heard(isWithin: boolean): void {
+    this.lastHeard = monotonic();
+    if (isWithin) this.#link.post(emptyFrame(FRAME.pong));
   }
 
   /** A frame from the client. @returns whether it leaves @throws WireError */
@@ -119,6 +142,7 @@ export class HostSession {
       this.#receiveData(from, payload.length);
     } else if (type === FRAME.received) {
       if (!this.#link.confirm(readWhole(from, whole))) throw new WireError('A confirmation');
+      this.#room.goOn();
       this.#tellNews();
     } else if (type === FRAME.ping) this.#link.post(emptyFrame(FRAME.pong));
     else if (type === FRAME.goodbye) return true;
@@ -139,11 +163,12 @@ export class HostSession {
 
   addChange(changed: TopologyChange): void {
     if (!this.#isWatching || this.#isHidden(changed)) return;
-    this.#send(MESSAGE.change, change, changed);
+    this.#send(MESSAGE.change, topologyChange, changed);
   }
 
-  /** @returns when no call is under way */
+  /** Begins no more calls. @returns when none is under way */
   idle(): Promise<void> {
+    this.#room.clear();
     if (this.callsUnderWay === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
@@ -161,6 +186,7 @@ export class HostSession {
 
   /** It does not come back. @param isDead so that nothing lives on that lived and died with it */
   async end(isDead: boolean): Promise<void> {
+    this.#room.clear();
     this.channel?.destroy();
     this.detach();
     this.#stopFollowing();
@@ -204,22 +230,42 @@ export class HostSession {
     // The table's row; what is read is what it runs with and answers.
     const call = CALLS[name] as unknown as Call<unknown, unknown>;
     const request = readWhole(from, call.request);
-    this.#began(bytes);
-    this.#run(name, call, request)
-      .then(
-        (answer) => this.#answer(number, call, answer),
-        (error: unknown) => this.#fail(number, error),
-      )
-      .finally(() => this.#ended(bytes));
+    const isTaken = this.#room.enter(name, (share) => {
+      this.#began(bytes);
+      this.#run(name, call, request, share)
+        .then(
+          (answer) => this.#answer(number, call, answer),
+          (error: unknown) => this.#fail(number, error),
+        )
+        .finally(() => {
+          this.#ended(bytes);
+          this.#room.leave(share);
+        });
+    });
+    if (!isTaken) this.#fail(number, tooManyWait());
   }
 
-  async #run(name: CallName, call: Call<unknown, unknown>, request: unknown): Promise<unknown> {
-    const { driver, housekeeper } = this.#host;
+  async #run(
+    name: CallName,
+    call: Call<unknown, unknown>,
+    request: unknown,
+    share: Share,
+  ): Promise<unknown> {
+    const { driver, housekeeper, queues } = this.#host;
     this.options.authorize?.(name, concernedQueues(name, request));
     this.#refuseHidden(name, request);
+    if (name === 'topology.put') checkEntry(request as RequestOf<'topology.put'>);
     // What a client holds does not live and die with this process.
     const given = name === 'take' ? { ...(request as RequestOf<'take'>), bound: false } : request;
-    const answer = await withinLimit(driver, name, given, await call.run(driver, given));
+    const answer = await withinLimit(driver, name, given, await queues.run(name, call, given));
+    if (name === 'take') {
+      const { messages } = answer as AnswerOf<'take'>;
+      const size = messages.reduce((sum, message) => sum + message.bytes, 0);
+      if (!this.#room.took(share, size)) {
+        await giveBack(driver, (request as RequestOf<'take'>).queue, messages);
+        return { messages: [], retryIn: 1 };
+      }
+    }
     this.held.note(name, request, answer);
     if (housekeeper !== undefined) noteCall(housekeeper, name, request, answer);
     if (name !== 'topology.load') return answer;
@@ -297,4 +343,12 @@ export class HostSession {
     if (!this.#host.hiddenKinds.has(kind)) return;
     throw new MessageQueueError('FORBIDDEN', `Entries of kind '${kind}' are the broker's own.`);
   }
+}
+
+function tooManyWait(): StorageError {
+  return new StorageError(
+    'More calls of this client wait for room than the broker keeps. Nothing was changed. ' +
+      'Make fewer at once, and try again.',
+    { code: 'STORAGE_REFUSED', retriable: true },
+  );
 }

@@ -3,6 +3,7 @@ import { StorageError } from '../../core/errors.ts';
 import type { Channel } from './channel.ts';
 import { checkHostLimits, type HostLimits } from './host-limits.ts';
 import { type AcceptOptions, HostSession, type SessionHost } from './host-session.ts';
+import { KnownQueues } from './known-queues.ts';
 import { after, every, monotonic } from './timers.ts';
 import { Reader, WireError } from './wire/bytes.ts';
 import { toFailure } from './wire/errors.ts';
@@ -62,6 +63,7 @@ export class StoreHost implements SessionHost {
   readonly housekeeper: Housekeeper | undefined;
   readonly limits: HostLimits;
   readonly hiddenKinds: ReadonlySet<string>;
+  readonly queues: KnownQueues;
   underWay: number = 0;
   readonly #sessions = new Map<string, HostSession>();
   readonly #greeting = new Set<Channel>();
@@ -79,7 +81,9 @@ export class StoreHost implements SessionHost {
     this.housekeeper = options.housekeeper;
     this.limits = checkHostLimits(options.limits);
     this.hiddenKinds = new Set(options.hiddenKinds);
+    this.queues = new KnownQueues(this.driver);
     this.#stop = [
+      this.queues.stop,
       this.driver.notifier.subscribe((queueNumber, what) => {
         for (const session of this.#followers.get(queueNumber) ?? []) {
           session.addNews(queueNumber, what);
@@ -130,6 +134,7 @@ export class StoreHost implements SessionHost {
       if (this.#isClosed) return;
       try {
         frames.push(bytes, receive);
+        if (session?.channel === channel) session.heard(frames.hasBegun);
         if (session !== null) this.#relieve(session);
       } catch (error) {
         // One that was refused is told why.
@@ -230,7 +235,12 @@ export class StoreHost implements SessionHost {
         frameBytes: this.limits.frameBytes,
       }),
     );
-    session.attach(channel, isKnown ? (hello.received ?? 0) : 0);
+    try {
+      session.attach(channel, isKnown ? (hello.received ?? 0) : 0);
+    } catch (error) {
+      this.drop(session);
+      throw error;
+    }
     return session;
   }
 

@@ -36,6 +36,12 @@ export class Outstanding<Name extends CallName = CallName> {
     return CALLS[this.name] as unknown as Call<RequestOf<Name>, AnswerOf<Name>>;
   }
 
+  /** A second time does no harm. */
+  get isRepeatable(): boolean {
+    const { repetition, isOnceOnly } = this.call;
+    return repetition !== 'never' && isOnceOnly?.(this.request) !== true;
+  }
+
   answer(answer: AnswerOf<Name>): void {
     if (!this.isRepeated) this.#resolve(answer);
     else if (this.call.repetition === 'by-id') this.#resolve(withOwnStored(this, answer));

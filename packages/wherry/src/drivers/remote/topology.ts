@@ -1,9 +1,11 @@
 import type { TopologyChange, TopologyEntry, TopologyStore } from '../../core/driver.ts';
+import { tellAll } from '../../core/tell-all.ts';
 import type { Connection } from './connection.ts';
 import type { Reader } from './wire/bytes.ts';
 import { nothing } from './wire/codec.ts';
 import { readWhole } from './wire/frames.ts';
-import { change, MESSAGE } from './wire/messages.ts';
+import { MESSAGE } from './wire/messages.ts';
+import { topologyChange } from './wire/outcomes.ts';
 
 type Listener = (changed: TopologyChange) => void;
 
@@ -51,7 +53,7 @@ export class RemoteTopology implements TopologyStore {
   }
 
   receive(from: Reader): void {
-    this.#told(readWhole(from, change));
+    this.#told(readWhole(from, topologyChange));
   }
 
   /** The host, or the store, is another one: what it told before counts no more. */
@@ -82,7 +84,7 @@ export class RemoteTopology implements TopologyStore {
   #told(changed: TopologyChange): void {
     if (changed.type === 'put') this.#known.set(keyOf(changed.entry), changed.entry);
     else this.#known.delete(keyOf(changed));
-    for (const listener of this.#listeners) listener(changed);
+    tellAll(this.#listeners, changed);
   }
 }
 

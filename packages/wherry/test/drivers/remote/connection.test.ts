@@ -1,35 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Driver, QueueRef } from '../../../src/core/driver.ts';
 import { StorageError } from '../../../src/core/errors.ts';
-import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
 import { createRemoteDriver, type RemoteDriverOptions } from '../../../src/drivers/remote/index.ts';
-import { newMessage, receiptOf, unboundedQueue } from '../../../src/testing/suite/fixture.ts';
-import { SystemClock } from '../../../src/system-clock.ts';
+import { newMessage, receiptOf } from '../../../src/testing/suite/fixture.ts';
 import { startProxy } from '../../servers/tcp-proxy.ts';
+import { hasCode, openStore, socketPath, withinTime } from './connection-fixture.ts';
 import { hostAt, hostOnWebSocket } from './hosted.ts';
 
 const TAKE = { consumerId: 'c', leaseDuration: 30_000, bound: false, perGroup: 1 };
-
-async function openStore(t: TestContext): Promise<{ store: Driver; queue: QueueRef }> {
-  const store = createMemoryDriver({ clock: new SystemClock() });
-  await store.open();
-  t.after(() => store.close());
-  const entry = await store.topology.put({ kind: 'queue', name: 'q', value: {} }, 0);
-  return { store, queue: unboundedQueue('q', entry!.number) };
-}
-
-function socketPath(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'wherry-remote-'));
-  t.after(() => rm(folder, { recursive: true }));
-  return join(folder, 'store.sock');
-}
 
 async function connect(t: TestContext, options: RemoteDriverOptions): Promise<Driver> {
   const driver = createRemoteDriver(options);
@@ -38,8 +19,10 @@ async function connect(t: TestContext, options: RemoteDriverOptions): Promise<Dr
   return driver;
 }
 
+type MutedMethod = 'publish' | 'take' | 'settle' | 'purge';
+
 /** A store that does what a call says and never answers it. */
-function mute(store: Driver, method: 'publish' | 'settle' | 'purge', done: () => void): Driver {
+function mute(store: Driver, method: MutedMethod, done: () => void): Driver {
   return new Proxy(store, {
     get: (_, key: keyof Driver) => {
       const value: unknown = store[key];
@@ -57,7 +40,7 @@ function mute(store: Driver, method: 'publish' | 'settle' | 'purge', done: () =>
 /** Makes a call of which the host is killed before it answers; another host follows it. */
 async function callOverKill<T>(
   t: TestContext,
-  method: 'publish' | 'settle' | 'purge',
+  method: MutedMethod,
   call: (remote: Driver, queue: QueueRef) => Promise<T>,
 ): Promise<{ answer: Promise<T>; store: Driver; queue: QueueRef }> {
   const { store, queue } = await openStore(t);
@@ -73,14 +56,6 @@ async function callOverKill<T>(
   const second = await hostAt(path, store);
   t.after(() => second.stop());
   return { answer, store, queue };
-}
-
-function hasCode(code: string, retriable: boolean): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof StorageError, String(error));
-    assert.deepEqual([error.code, error.retriable], [code, retriable], error.message);
-    return true;
-  };
 }
 
 test('a send whose host was killed before it answered is stored once, and confirmed', async (t) => {
@@ -110,6 +85,94 @@ test('of a settlement whose host was killed nobody knows, and the caller is told
 test('a purge is not made twice', async (t) => {
   const { answer } = await callOverKill(t, 'purge', (remote, queue) => remote.purge(queue));
   await assert.rejects(answer, hasCode('STORAGE_CONNECTION', true));
+});
+
+test('a value that was sent to a host that was killed does not take the place of a newer one', async (t) => {
+  const value = (id: string, body: string) => ({
+    ...newMessage(id),
+    body,
+    deduplicationId: 'key',
+    keepLast: true,
+  });
+  const { answer, store, queue } = await callOverKill(t, 'publish', async (remote, target) =>
+    remote.publish([{ targets: [target], message: value('a', 'older') }]),
+  );
+  await store.publish([{ targets: [queue], message: value('b', 'newer') }]);
+  await assert.rejects(answer, hasCode('STORAGE_CONNECTION', true));
+  const { messages } = await store.browse({ queue, state: 'ready', limit: 10 });
+  assert.deepEqual(
+    messages.map(({ body }) => body),
+    ['newer'],
+  );
+});
+
+test('a store is closed though a host that died had a take under way', async (t) => {
+  const { store, queue } = await openStore(t);
+  const path = socketPath(t);
+  let done!: () => void;
+  const isDone = new Promise<void>((resolve) => (done = resolve));
+  const hosted = await hostAt(path, mute(store, 'take', done));
+  const remote = createRemoteDriver({ url: `unix:${path}`, connectTimeout: 100 });
+  await remote.open();
+  const taken = remote.take({ ...TAKE, queue, max: 1 });
+  taken.catch(() => undefined);
+  await isDone;
+  await hosted.kill();
+  await assert.rejects(taken, hasCode('STORAGE_CONNECTION', true));
+  assert.equal(await withinTime(remote.close()), 'in time');
+});
+
+test('an answer that cannot be read is an error of its call, and the store can be closed', async (t) => {
+  const { store, queue } = await openStore(t);
+  const path = socketPath(t);
+  const wrong = new Proxy(store, {
+    get: (_, key: keyof Driver) => {
+      if (key === 'counts') return async () => 'no counts';
+      const value: unknown = store[key];
+      return typeof value === 'function' ? value.bind(store) : value;
+    },
+  });
+  const hosted = await hostAt(path, wrong);
+  t.after(() => hosted.kill());
+  const remote = createRemoteDriver({ url: `unix:${path}` });
+  await remote.open();
+  const counted = remote.counts(queue);
+  assert.equal(await withinTime(counted), 'in time');
+  await assert.rejects(counted, hasCode('STORAGE_CONNECTION', true));
+  assert.ok((await remote.now()) > 0);
+  assert.equal(await withinTime(remote.close()), 'in time');
+});
+
+test('of a send in parts of which one failed, it is not said that nothing was changed', async (t) => {
+  const { store, queue } = await openStore(t);
+  const path = socketPath(t);
+  let calls = 0;
+  const full = new Proxy(store, {
+    get: (_, key: keyof Driver) => {
+      const value: unknown = store[key];
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]) => {
+        if (key === 'publish' && ++calls === 2) {
+          throw new StorageError('No room; nothing was changed.', {
+            code: 'STORAGE_FULL',
+            retriable: true,
+          });
+        }
+        return Reflect.apply(value, store, args) as unknown;
+      };
+    },
+  });
+  const hosted = await hostAt(path, full, { limits: { frameBytes: 64 * 1024 } });
+  t.after(() => hosted.stop());
+  const remote = await connect(t, { url: `unix:${path}` });
+  const large = (id: string) => {
+    const message = { ...newMessage(id), body: 'x'.repeat(30_000), bytes: 30_000 };
+    return { targets: [queue], message };
+  };
+  // In parts of what the host takes: in one it would be refused.
+  const sent = remote.publish(['a', 'b', 'c'].map(large));
+  await assert.rejects(sent, hasCode('STORAGE_CONNECTION', true));
+  assert.equal((await store.counts(queue)).ready, 2);
 });
 
 test('a lease goes on at the next host, and who waits for messages is woken there', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +80,17 @@ test('when the owner closes, another goes on where it was: what is due, schedule
   await until(() => isOwner(second) !== isOwner(third));
   await until(() => ['delayed', 'sent', 'tick'].every((payload) => handled.includes(payload)));
   await until(async () => (await second.getQueueInfo('q')).messageCount <= 1);
+});
+
+test('an owner that others cannot join works alone, and lets them in as soon as it can', async (t) => {
+  const folder = makeFolder(t);
+  const obstacle = join(folder, 'store.sock');
+  mkdirSync(obstacle);
+  const first = await openShared(t, folder);
+  await first.sendMessage('q', { payload: 1 });
+  rmdirSync(obstacle);
+  const second = await openShared(t, folder);
+  assert.equal((await second.receiveMessage('q', 'c'))?.payload, 1);
 });
 
 test('a queue that is made by one is known to the others, after a change of owners too', async (t) => {

@@ -45,7 +45,7 @@ export const redriveSchema: z.ZodType<RedriveInput> = z
     queue: nameSchema.optional().describe('Only those that died in this queue last.'),
     reason: z.enum(REASONS).optional().describe('Only those that died of this last.'),
     max: z.int().min(0).optional().describe('At most so many.'),
-    rate: z.number().positive().optional().describe('At most so many a second.'),
+    rate: z.number().min(0.001).optional().describe('At most so many a second.'),
   })
   .meta({ id: 'Redrive' });
 

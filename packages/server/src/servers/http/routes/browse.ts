@@ -11,7 +11,7 @@ import {
   storedMessageSchema,
   storedMessagesSchema,
 } from '../../../protocols/http/schemas/message.ts';
-import { countFitting } from '../fitting.ts';
+import { fittingPage } from '../page.ts';
 import { defineRoute, type Route, type Rule } from '../route.ts';
 
 const read: Rule = { kind: 'resource', action: 'read', of: 'queue', param: 'queue' };
@@ -34,13 +34,11 @@ export const browseRoutes: readonly Route[] = [
     }),
     responses: { 200: storedMessagesSchema },
     problems: ['QUEUE_NOT_FOUND'],
-    handler: async ({ mq, params, query: { state, cursor, limit }, services: { limits } }) => {
-      const page = await mq.browse(params.queue, {
-        state,
-        limit: await countFitting(mq, params.queue, limit, limits.bodyBytes),
-        ...(cursor !== undefined && { cursor }),
-      });
-      return { messages: page.messages.map(storedMessage), cursor: page.cursor };
+    handler: (call) => {
+      const { mq, params, query } = call;
+      return fittingPage(call, params.queue, query, (asked) =>
+        mq.browse(params.queue, { state: query.state, ...asked }),
+      );
     },
   }),
   defineRoute({

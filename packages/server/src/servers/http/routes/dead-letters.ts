@@ -13,10 +13,11 @@ import {
   redrivenSchema,
   summarySchema,
 } from '../../../protocols/http/schemas/dead-letters.ts';
-import { storedMessage, storedMessagesSchema } from '../../../protocols/http/schemas/message.ts';
+import { storedMessagesSchema } from '../../../protocols/http/schemas/message.ts';
 import { checkBatch } from '../batch-limit.ts';
 import { countFitting } from '../fitting.ts';
 import { goneSignal } from '../client-gone.ts';
+import { fittingPage } from '../page.ts';
 import { type Call, defineRoute, type Route } from '../route.ts';
 
 const COMMON = {
@@ -39,14 +40,11 @@ export const deadLetterRoutes: readonly Route[] = [
     query: deadLettersQuery,
     responses: { 200: storedMessagesSchema },
     problems: ['QUEUE_NOT_FOUND'],
-    handler: async ({ mq, query, require, services: { limits } }) => {
-      const { queue = mq.deadLetterQueue.queueName, cursor, limit } = query;
-      require('read', queue);
-      const page = await mq.deadLetterQueue.list(queue, {
-        limit: await countFitting(mq, queue, limit, limits.bodyBytes),
-        ...(cursor !== undefined && { cursor }),
-      });
-      return { messages: page.messages.map(storedMessage), cursor: page.cursor };
+    handler: (call) => {
+      const { mq, query } = call;
+      const { queue = mq.deadLetterQueue.queueName } = query;
+      call.require('read', queue);
+      return fittingPage(call, queue, query, (asked) => mq.deadLetterQueue.list(queue, asked));
     },
   }),
   defineRoute({

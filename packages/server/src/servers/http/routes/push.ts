@@ -1,3 +1,4 @@
+import type { Duration } from 'wherry';
 import * as z from 'zod';
 import { durationMs } from '../../../protocols/http/duration.ts';
 import { durationSchema, nameSchema, queueParams } from '../../../protocols/http/schemas/common.ts';
@@ -28,14 +29,20 @@ export const pushRoutes: readonly Route[] = [
     }),
     responses: { 101: null },
     problems: ['QUEUE_NOT_FOUND'],
-    check: ({ mq, params }) => void mq.getQueue(params.queue),
-    connect: (call, socket) => {
-      const { consumer = `push:${call.identity.name}`, leaseDuration } = call.query;
-      const ms =
-        leaseDuration === undefined
-          ? undefined
-          : durationMs(leaseDuration, 'query.leaseDuration', LEASE_MAX_MS);
-      return new PushConnection(call, socket, { consumer, leaseDuration: ms }).run();
+    check: ({ mq, params, query }) => {
+      mq.getQueue(params.queue);
+      leaseMs(query.leaseDuration);
+    },
+    connect: (call, socket, revoked) => {
+      const { consumer = `push:${call.identity.name}` } = call.query;
+      const leaseDuration = leaseMs(call.query.leaseDuration);
+      return new PushConnection(call, socket, { consumer, leaseDuration, revoked }).run();
     },
   }),
 ];
+
+/** @throws InvalidRequestError */
+function leaseMs(duration: Duration | undefined): number | undefined {
+  if (duration === undefined) return undefined;
+  return durationMs(duration, 'query.leaseDuration', LEASE_MAX_MS);
+}

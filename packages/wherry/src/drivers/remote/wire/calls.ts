@@ -56,6 +56,8 @@ export interface Call<Request, Answer> {
   readonly request: Codec<Request>;
   readonly answer: Codec<Answer>;
   readonly repetition: Repetition;
+  /** Such a request is 'never' repeated, whatever the others are. */
+  readonly isOnceOnly?: (request: Request) => boolean;
   readonly run: (driver: Driver, request: Request) => Promise<Answer>;
 }
 
@@ -86,6 +88,8 @@ export const CALLS: {
     }),
     answer: listOf(publishOutcome),
     repetition: 'by-id',
+    // A second time, it might take the place of a newer one.
+    isOnceOnly: ({ items }) => items.some(({ message }) => message.keepLast === true),
     run: (driver, { items, atomic }) => driver.publish(items, { atomic }),
   },
   take: {

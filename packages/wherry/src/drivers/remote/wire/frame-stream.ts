@@ -10,6 +10,11 @@ export class FrameStream {
   /** What is missing of the frame that has begun, as far as its header tells. */
   #needed = HEADER_BYTES;
 
+  /** A frame has begun that is not whole yet. */
+  get hasBegun(): boolean {
+    return this.#length > 0;
+  }
+
   constructor(frameBytesMax: number) {
     this.frameBytesMax = frameBytesMax;
   }

@@ -92,7 +92,7 @@ function writeContent(out: Writer, content: Content): void {
 }
 
 function readContent(from: Reader, bits: number): Content {
-  const content = {
+  return {
     encoding: encoding.read(from),
     bytes: from.varint(),
     priority: from.u8(),
@@ -101,10 +101,6 @@ function readContent(from: Reader, bits: number): Content {
     deduplicationId: has(bits, 'deduplicationId') ? from.text() : null,
     body: readBody(from, bits),
   };
-  if (content.encoding !== 'bytes' && typeof content.body !== 'string' && !has(bits, 'damaged')) {
-    throw new WireError('A body');
-  }
-  return content;
 }
 
 export const newMessage: Codec<NewMessage> = {
@@ -134,7 +130,11 @@ export const newMessage: Codec<NewMessage> = {
   },
   read: (from) => {
     const bits = from.varint();
-    const content = readContent(from, bits & ~HAS.damaged);
+    const content = readContent(from, bits);
+    // A stored one may have it, from a damaged record.
+    if (content.encoding !== 'bytes' && typeof content.body !== 'string') {
+      throw new WireError('A body');
+    }
     // Every field, in the order in which they were written: objects of one shape are fast.
     return {
       encoding: content.encoding,

@@ -1,7 +1,6 @@
 /** What data frames carry: its kind in the first byte. */
-import type { TopologyChange } from '../../../core/driver.ts';
 import type { Writer } from './bytes.ts';
-import { type Codec, isObject, json, listOf, whole } from './codec.ts';
+import { type Codec, listOf, whole } from './codec.ts';
 import { FRAME, makeFrame } from './frames.ts';
 
 export const MESSAGE = {
@@ -36,10 +35,6 @@ export const news: Codec<News> = {
   },
   read: (from) => ({ ready: numbers.read(from), room: numbers.read(from) }),
 };
-
-export const change: Codec<TopologyChange> = json(
-  (value) => isObject(value) && (value.type === 'removed' || isObject(value.entry)),
-);
 
 /** Makes a data frame. */
 export function makeMessage(out: Writer, kind: number, write: (out: Writer) => void): Buffer {

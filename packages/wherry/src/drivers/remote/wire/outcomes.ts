@@ -3,6 +3,7 @@ import type {
   MoveOutcome,
   PublishOutcome,
   QueueCounts,
+  TopologyChange,
   TopologyEntry,
 } from '../../../core/driver.ts';
 import { type Reader, WireError, type Writer } from './bytes.ts';
@@ -84,11 +85,17 @@ export const moveOutcome: Codec<MoveOutcome> = {
 
 export const counts: Codec<QueueCounts> = json(isObject);
 
-export const topologyEntry: Codec<TopologyEntry> = json(
-  (value) =>
-    isObject(value) &&
-    typeof value.kind === 'string' &&
-    typeof value.name === 'string' &&
-    typeof value.number === 'number' &&
-    typeof value.version === 'number',
-);
+export const topologyEntry: Codec<TopologyEntry> = json(isEntry);
+
+export const topologyChange: Codec<TopologyChange> = json((value) => {
+  if (!isObject(value)) return false;
+  return value.type === 'put' ? isEntry(value.entry) : value.type === 'removed' && isNamed(value);
+});
+
+function isEntry(value: unknown): boolean {
+  return isNamed(value) && typeof value.number === 'number' && typeof value.version === 'number';
+}
+
+function isNamed(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && typeof value.kind === 'string' && typeof value.name === 'string';
+}
