@@ -1,7 +1,8 @@
 /** Programs that have a virtual host's store open over the network: what they may, and no more. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Driver, MessageQueueSystem, type QueueRef } from 'wherry';
+import { type Driver, MessageQueueSystem } from 'wherry';
+import { unboundedQueue } from '../../../wherry/src/testing/suite/fixture.ts';
 import type { Broker } from '../../src/index.ts';
 import { ACCESS_KINDS } from '../../src/access/documents.ts';
 import { startBroker } from '../broker.ts';
@@ -11,22 +12,7 @@ import { basic } from './fixture.ts';
 const ALL = { configure: ['*'], write: ['*'], read: ['*'] };
 
 /** As core names a queue to its store. */
-const REF: QueueRef = {
-  name: 'forged',
-  number: 0,
-  maxSize: Infinity,
-  maxBytes: Infinity,
-  overflow: 'reject',
-  evictTo: null,
-  messageTtl: null,
-  deduplicationWindow: 0,
-  maxInFlight: Infinity,
-  groupMaxInFlight: 1,
-  rateLimit: null,
-  groupRateLimit: null,
-  partitions: 1,
-  durable: true,
-};
+const REF = unboundedQueue('forged', 0);
 
 let broker: Broker;
 let root: Client;

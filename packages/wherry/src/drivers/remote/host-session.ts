@@ -1,4 +1,4 @@
-import type { Driver, Housekeeper } from '../../core/driver.ts';
+import type { Driver, Housekeeper, TopologyChange } from '../../core/driver.ts';
 import { MessageQueueError, StorageError, UnsupportedError } from '../../core/errors.ts';
 import { giveBack, withinLimit } from './answer-limit.ts';
 import { AnswerRoom, type Share } from './answer-room.ts';
@@ -25,7 +25,6 @@ import { failure, toFailure } from './wire/errors.ts';
 import { emptyFrame, FRAME, frameOf, readWhole } from './wire/frames.ts';
 import { makeMessage, MESSAGE, news } from './wire/messages.ts';
 import { topologyChange } from './wire/outcomes.ts';
-import type { TopologyChange } from '../../core/driver.ts';
 
 /** A call of the driver contract, as `authorize` is asked about it. */
 export type HostedMethod = CallName;
