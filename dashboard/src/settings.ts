@@ -1,7 +1,17 @@
 import { durationInput } from './format.ts';
 import type { Backoff } from './api/types.ts';
 
-type Kind = 'count' | 'bytes' | 'duration' | 'queue' | 'overflow' | 'flag' | 'rate' | 'number';
+type Kind =
+  | 'count'
+  | 'bytes'
+  | 'duration'
+  | 'queue'
+  | 'overflow'
+  | 'text'
+  | 'bound'
+  | 'flag'
+  | 'rate'
+  | 'number';
 
 /** One setting of a queue as a form shows it. A dotted key is a field of an object. */
 export interface Setting {
@@ -32,6 +42,8 @@ export const SETTING_GROUPS: readonly SettingGroup[] = [
     settings: [
       setting('maxRetries', 'Retries', 'number', 'How often a failed message is tried again.'),
       setting('deadLetterQueue', 'Dead-letter queue', 'queue', "Empty: the system's."),
+      setting('deadLetterExchange', 'Dead-letter exchange', 'text', 'Instead of a queue.'),
+      setting('deadLetterRoutingKey', 'Dead-letter key', 'text', "Empty: the message's own."),
       setting('backoff.delay', 'First back-off', 'duration', 'The wait before the first retry.'),
       setting('backoff.factor', 'Back-off factor', 'number', 'Each further wait is longer by it.'),
       setting('backoff.maxDelay', 'Longest back-off', 'duration', 'No wait is longer.'),
@@ -43,6 +55,7 @@ export const SETTING_GROUPS: readonly SettingGroup[] = [
     settings: [
       setting('maxSize', 'Most messages', 'count', 'In all states. Empty: no bound.'),
       setting('maxBytes', 'Most bytes', 'bytes', 'In all states. Empty: no bound.'),
+      setting('boundOn', 'Bounds count', 'bound', 'All that is stored, or what waits.'),
       setting('overflow', 'When full', 'overflow', 'What happens to a send at the bound.'),
       setting(
         'messageTtl',
@@ -52,6 +65,7 @@ export const SETTING_GROUPS: readonly SettingGroup[] = [
       ),
       setting('expiresAfterIdle', 'Delete when idle', 'duration', 'Empty: never.'),
       setting('deduplicationWindow', 'Deduplication', 'duration', 'How long an id is remembered.'),
+      setting('maxPriority', 'Highest priority', 'count', 'Higher ones count as it. Empty: 255.'),
     ],
   },
   {
@@ -127,7 +141,7 @@ function inputOf({ kind }: Setting, text: string): unknown {
     const [max, per] = text.split('/');
     return { max: numberOr(max!), per: numberOr(per ?? '') };
   }
-  return kind === 'queue' || kind === 'overflow' ? text : numberOr(text);
+  return ['queue', 'overflow', 'text', 'bound'].includes(kind) ? text : numberOr(text);
 }
 
 function numberOr(text: string): number | string {

@@ -61,6 +61,13 @@ function SettingField(props: {
     ] as const;
     return <SelectField {...{ label, help, value, onChange, options }} />;
   }
+  if (kind === 'bound') {
+    const options = [
+      ['stored', 'All that is stored'],
+      ['waiting', 'What waits'],
+    ] as const;
+    return <SelectField {...{ label, help, value, onChange, options }} />;
+  }
   if (kind === 'flag') {
     const options = [
       ['true', 'Yes'],

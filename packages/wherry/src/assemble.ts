@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageQueueConfig } from './config.ts';
+import { BrokerPort, setBrokerPort } from './core/broker-port.ts';
 import type { Clock } from './core/clock.ts';
 import { ConsumerManager } from './core/consumer-manager.ts';
 import { DeadLetterQueue } from './core/dead-letter-queue.ts';
@@ -7,7 +8,7 @@ import type { Driver } from './core/driver.ts';
 import { Events } from './core/events.ts';
 import { ExchangeManager } from './core/exchange-manager.ts';
 import { FailurePolicy } from './core/failure-policy.ts';
-import { Housekeeping } from './core/housekeeping.ts';
+import { Housekeeping, setHousekeeping } from './core/housekeeping.ts';
 import { IdleQueues } from './core/idle-queues.ts';
 import { DEFAULT_LIMITS, type Limits, checkInteger, checkName } from './core/limits.ts';
 import { MessageBroker } from './core/message-broker.ts';
@@ -56,6 +57,7 @@ export interface Parts {
   readonly schedules: ScheduleManager;
   readonly scheduler: Scheduler;
   readonly housekeeping: Housekeeping;
+  readonly port: BrokerPort;
 }
 
 /**
@@ -95,16 +97,17 @@ export function assemble(
   const idleQueues = new IdleQueues({ ...base, queues });
   const scheduler = new Scheduler({ ...base, sender });
   const requester = new Requester({ ...base, broker, sender, queues });
-  queues.countConsumersWith(
-    (name) => consumers.countConsumers(name) + requester.countConsumers(name),
-  );
+  queues.countConsumersWith((name) => consumers.countConsumers(name));
+  queues.countConsumersWith((name) => requester.countConsumers(name));
+  const exchanges = new ExchangeManager(topology);
   return {
     ...base,
     publisher,
     sender,
     broker,
     queues,
-    exchanges: new ExchangeManager(topology),
+    exchanges,
+    port: new BrokerPort({ ...base, publisher, queues, exchanges, idleQueues }),
     producers: new ProducerManager(topology, sender, clock),
     consumers,
     deadLetters: new DeadLetterQueue(deadLetterQueue, { ...base, broker, queues }),
@@ -116,6 +119,12 @@ export function assemble(
     scheduler,
     housekeeping: new Housekeeping({ ...base, idleQueues, scheduler }),
   };
+}
+
+/** Lets whoever serves a system to others get at what they need of it. */
+export function openToServers(system: object, { housekeeping, port }: Parts): void {
+  setHousekeeping(system, housekeeping);
+  setBrokerPort(system, port);
 }
 
 function checkLimits(limits: Partial<Limits> = {}): Limits {

@@ -9,6 +9,21 @@ export type { Consumer } from './core/consumer.ts';
 export type { ConsumerConfig, ConsumerManager } from './core/consumer-manager.ts';
 export type { DeadLetterQueue, RedriveOptions, RedriveResult } from './core/dead-letter-queue.ts';
 export type { AcknowledgeOptions, Delivery } from './core/delivery.ts';
+export {
+  allocateContent,
+  type AmqpContent,
+  type AmqpMessageOptions,
+  newAmqpMessage,
+  payloadOf,
+  propertiesOf,
+  readContent,
+} from './core/amqp-content.ts';
+export {
+  type BrokerPort,
+  brokerPort,
+  type HeldMessage,
+  type PortItem,
+} from './core/broker-port.ts';
 export type * from './core/driver.ts';
 export { NEVER } from './core/driver.ts';
 export { type Duration, durationToMs } from './core/duration.ts';

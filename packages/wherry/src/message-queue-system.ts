@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { type Parts, assemble } from './assemble.ts';
+import { type Parts, assemble, openToServers } from './assemble.ts';
 import { CONFIG_FIELDS, type MessageQueueConfig } from './config.ts';
 import type { ConsumerConfig, ConsumerManager } from './core/consumer-manager.ts';
 import type { Consumer } from './core/consumer.ts';
@@ -9,7 +9,6 @@ import type { Driver } from './core/driver.ts';
 import { type Duration, durationToMs } from './core/duration.ts';
 import type { EventMap } from './core/events.ts';
 import type { BindConfig, ExchangeManager } from './core/exchange-manager.ts';
-import { setHousekeeping } from './core/housekeeping.ts';
 import { type Limits, checkFields } from './core/limits.ts';
 import type { MessageBroker } from './core/message-broker.ts';
 import type {
@@ -94,7 +93,7 @@ export class MessageQueueSystem implements AsyncDisposable {
     this.receiptManager = parts.receipts;
     this.deadLetterQueue = parts.deadLetters;
     this.limits = parts.limits;
-    setHousekeeping(this, parts.housekeeping);
+    openToServers(this, parts);
   }
 
   async #initialize(config: MessageQueueConfig): Promise<void> {

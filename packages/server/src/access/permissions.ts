@@ -1,5 +1,8 @@
 import type { Action, Identity } from './identity.ts';
 
+/** By this name the default exchange is written to, as in RabbitMQ. */
+export const DEFAULT_EXCHANGE_NAME = 'amq.default';
+
 /** Whether the identity may do `action` to what has this name in the virtual host. */
 export function isAllowed(
   identity: Identity,

@@ -9,8 +9,8 @@ export interface DeathLimits {
 export const DEATH_LIMITS: DeathLimits = { entriesMax: 32 };
 
 /**
- * Records a death. Equal (queue, reason) are one entry: counted, with the latest time and error,
- * and moved to the end, so that the last entry always says why the message came here.
+ * Records a death. Equal (queue, reason) are one entry: counted, with the latest time, error and
+ * route, and moved to the end, so that the last entry always says why the message came here.
  * @param deaths the record so far; not changed
  * @param time milliseconds since 1970, by the store's clock
  * @returns the new record

@@ -5,7 +5,8 @@ import { ClosedError, LeaseLostError } from './errors.ts';
 import type { Events } from './events.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { MessageBroker } from './message-broker.ts';
-import type { Done, Settler } from './settler.ts';
+import type { Done } from './held.ts';
+import type { Settler } from './settler.ts';
 
 export interface StreamParts {
   readonly broker: MessageBroker;

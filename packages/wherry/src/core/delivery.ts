@@ -1,3 +1,4 @@
+import { propertiesOf } from './amqp-content.ts';
 import type { LeasedMessage, QueueRef, Receipt, StoredMessage } from './driver.ts';
 import type { Duration } from './duration.ts';
 import type { Death, Envelope, Lease, Message, NewDeath } from './message.ts';
@@ -218,13 +219,14 @@ Object.defineProperty(Delivery.prototype, Symbol.for('nodejs.util.inspect.custom
 
 /** What the producer gave, with what was stored of it. */
 function messageOf<T>(stored: StoredMessage, payload: T): Message<T> {
-  if (stored.properties === null && stored.groupId === null && stored.deduplicationId === null) {
+  const properties = propertiesOf(stored);
+  if (properties === null && stored.groupId === null && stored.deduplicationId === null) {
     return { payload, priority: stored.priority };
   }
   return {
     payload,
     priority: stored.priority,
-    ...stored.properties,
+    ...properties,
     ...(stored.groupId === null ? {} : { groupId: stored.groupId }),
     ...(stored.deduplicationId === null ? {} : { deduplicationId: stored.deduplicationId }),
   };

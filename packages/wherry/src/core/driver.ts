@@ -10,9 +10,11 @@
  * How to add a driver: ARCHITECTURE.md. What it must hold: `wherry/testing` runs the suite.
  */
 import type { Death, Headers, Lease, MessageState, NewDeath } from './message.ts';
+import type { PayloadEncoding } from './payload-encoding.ts';
 import type { QueueRef } from './queue-ref.ts';
 import type { Notifier, TopologyStore } from './topology-store.ts';
 
+export { isTextual, type PayloadEncoding } from './payload-encoding.ts';
 export type { QueueRef, RateLimit } from './queue-ref.ts';
 export type { Notifier, TopologyChange, TopologyEntry, TopologyStore } from './topology-store.ts';
 
@@ -21,9 +23,6 @@ export type { Notifier, TopologyChange, TopologyEntry, TopologyStore } from './t
  * a caller can name, and small enough for six bytes.
  */
 export const NEVER = 253_402_300_800_000;
-
-/** How `body` came to be, so that it can be given back as it was. */
-export type PayloadEncoding = 'json' | 'text' | 'bytes';
 
 /** What a message carries beside its body, opaque to drivers. JSON-safe. */
 export interface MessageProperties {
@@ -43,7 +42,7 @@ export interface NewMessage {
    */
   readonly id?: string | undefined;
   readonly encoding: PayloadEncoding;
-  /** Text for 'json' and 'text', bytes for 'bytes'. */
+  /** Text for 'json' and 'text', bytes for 'bytes' and 'amqp'. */
   readonly body: string | Uint8Array;
   /** What the message counts towards `maxBytes`. */
   readonly bytes: number;

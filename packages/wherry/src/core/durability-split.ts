@@ -199,9 +199,11 @@ export class DurabilitySplit implements Driver {
   async #refusal(queue: QueueRef, bytes: number): Promise<PublishOutcome | null> {
     if (queue.overflow !== 'reject') return null;
     const counts = await this.#volatile.counts(queue);
-    const size = counts.ready + counts.scheduled + counts.leased;
+    const isBoundOnAll = queue.boundOn === 'stored';
+    const size = counts.ready + counts.scheduled + (isBoundOnAll ? counts.leased : 0);
     if (size >= queue.maxSize) return { status: 'full', queue: queue.name, limit: 'maxSize' };
-    if (counts.bytes + bytes <= queue.maxBytes) return null;
+    // What waits may be nothing of all that is stored.
+    if ((isBoundOnAll ? counts.bytes : 0) + bytes <= queue.maxBytes) return null;
     return { status: 'full', queue: queue.name, limit: 'maxBytes' };
   }
 

@@ -33,7 +33,7 @@ export interface EventMap {
   expired: QueueEvent;
   /** Took the place of one that waited (deduplication mode 'keep-last'); the id is that one's. */
   replaced: QueueEvent;
-  /** Put out by `drop-oldest`. */
+  /** Put out by `drop-oldest`, or dead in a queue that keeps no dead letters. */
   dropped: QueueEvent & { readonly movedTo: string | null };
   /**
    * A lease ended before its holder settled the message. `consumerId` is the holder's when it is

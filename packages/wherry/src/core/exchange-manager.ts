@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   ExchangeNotFoundError,
   QueueExistsError,
@@ -30,6 +31,8 @@ export interface BindConfig {
   /** What a headers exchange asks for. */
   readonly headers?: Headers;
   readonly match?: HeadersMatch;
+  /** What else tells it from others, as a protocol has it: a text that nobody reads. */
+  readonly arguments?: string | null;
 }
 
 /** Exchanges and bindings: where published messages go. */
@@ -48,9 +51,10 @@ export class ExchangeManager {
     const exchange = parseExchange(config);
     await this.#topology.put('exchange', exchange.name, (present) => {
       if (present === undefined) return exchange;
-      const other = present.value as Exchange;
+      // What an older version stored lacks the settings that are newer.
+      const other = parseExchange(present.value as ExchangeConfig);
       const keys = Object.keys(exchange) as (keyof Exchange)[];
-      const differing = keys.filter((key) => exchange[key] !== other[key]);
+      const differing = keys.filter((key) => !isDeepStrictEqual(exchange[key], other[key]));
       if (differing.length > 0) throw new QueueExistsError('Exchange', exchange.name, differing);
       return null;
     });
@@ -68,7 +72,9 @@ export class ExchangeManager {
   }
 
   listExchanges(): Exchange[] {
-    return this.#topology.list('exchange').map((entry) => entry.value as Exchange);
+    return this.#topology
+      .list('exchange')
+      .map((entry) => parseExchange(entry.value as ExchangeConfig));
   }
 
   /**
@@ -95,7 +101,9 @@ export class ExchangeManager {
   }
 
   listBindings(filter: BindingFilter = {}): Binding[] {
-    const bindings = this.#topology.list('binding').map((entry) => entry.value as Binding);
+    const bindings = this.#topology
+      .list('binding')
+      .map((entry) => parseBinding(entry.value as Binding));
     return bindings.filter(({ exchange, destination }) => {
       if (filter.exchange !== undefined && filter.exchange !== exchange) return false;
       if (filter.queue === undefined) return true;

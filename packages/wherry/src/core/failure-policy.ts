@@ -1,4 +1,5 @@
 import { backoffDelay } from './backoff.ts';
+import { routeDead } from './dead-letter-route.ts';
 import type { StoredMessage } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { type Limits, show } from './limits.ts';
@@ -16,13 +17,16 @@ export type Failure =
   | { readonly kind: 'invalid'; readonly error: unknown }
   /** Its holder did not settle it in time, or died. */
   | { readonly kind: 'lease-expired' }
+  /** It was given back more often than its queue allows. */
+  | { readonly kind: 'delivery-limit' }
   /** Its time to live passed. */
   | { readonly kind: 'expired' };
 
 /** What becomes of the message. */
 export type Decision =
   | { readonly action: 'retry'; readonly delay: number; readonly error: string | undefined }
-  | { readonly action: 'move'; readonly to: string; readonly death: NewDeath }
+  /** To each of these; to none: it is gone. */
+  | { readonly action: 'move'; readonly to: readonly string[]; readonly death: NewDeath }
   /** It stays where it is, out of reach of consumers, until a person decides. */
   | { readonly action: 'park'; readonly death: NewDeath }
   | { readonly action: 'drop' };
@@ -47,23 +51,35 @@ export class FailurePolicy {
   }
 
   decide(queue: Queue, message: StoredMessage, failure: Failure): Decision {
-    if (failure.kind === 'expired' && queue.settings.deadLetterQueue === null) {
-      return { action: 'drop' };
-    }
     if (failure.kind === 'failed' || failure.kind === 'lease-expired') {
       const maxRetries = message.properties?.maxRetries ?? queue.settings.maxRetries;
       if (message.retryCount < maxRetries) return this.#retry(queue, message, failure);
     }
-    const death = this.#death(queue, failure);
-    const to = this.deadLetterQueueOf(queue);
-    return to === null ? { action: 'park', death } : { action: 'move', to, death };
+    return this.bury(queue, message, this.#death(queue, failure));
+  }
+
+  /** Where a dead message of a queue goes. */
+  bury(
+    queue: Queue,
+    message: StoredMessage,
+    death: NewDeath,
+  ): Exclude<Decision, { action: 'retry' }> {
+    const { deadLetterQueue, deadLetterExchange, discardDeadLetters } = queue.settings;
+    if (deadLetterExchange !== null) {
+      return { action: 'move', ...routeDead(this.#topology, queue, message, death) };
+    }
+    if (deadLetterQueue === null && (death.reason === 'expired' || discardDeadLetters)) {
+      return { action: 'drop' };
+    }
+    const to = this.#deadLetterQueueOf(queue);
+    return to === null ? { action: 'park', death } : { action: 'move', to: [to], death };
   }
 
   /**
-   * Where a queue's dead messages go: its own dead-letter queue, else the system's; null when it
-   * is a dead-letter queue itself and names no further one.
+   * The queue's own dead-letter queue, else the system's; null when it is a dead-letter queue itself
+   * and names no further one.
    */
-  deadLetterQueueOf(queue: Queue): string | null {
+  #deadLetterQueueOf(queue: Queue): string | null {
     const own = queue.settings.deadLetterQueue;
     if (own !== null && this.#topology.findQueue(own) !== undefined) return own;
     const system = this.#systemDeadLetterQueue;
@@ -86,7 +102,8 @@ export class FailurePolicy {
   }
 
   #death(queue: Queue, failure: Failure): NewDeath {
-    const reason: DeathReason = failure.kind === 'failed' ? 'max-retries' : failure.kind;
+    const isUsedUp = failure.kind === 'failed' || failure.kind === 'delivery-limit';
+    const reason: DeathReason = isUsedUp ? 'max-retries' : failure.kind;
     const described = 'error' in failure ? this.#describe(failure.error) : {};
     return { queue: queue.name, reason, ...described };
   }

@@ -2,7 +2,8 @@ import type { Delivery } from './delivery.ts';
 import { LeaseLostError, RejectError, RetryError } from './errors.ts';
 import type { Failure } from './failure-policy.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
-import type { Done, Settler } from './settler.ts';
+import type { Done } from './held.ts';
+import type { Settler } from './settler.ts';
 
 /** What becomes of a consumer's messages by how their handlers end. */
 export class HandlerOutcomes {

@@ -1,3 +1,4 @@
+import { payloadOf } from './amqp-content.ts';
 import type { Clock } from './clock.ts';
 import { type AcknowledgeOptions, Delivery, envelopeOf } from './delivery.ts';
 import type { Driver, LeasedMessage, PublishItem, QueueRef, StoredMessage } from './driver.ts';
@@ -12,11 +13,11 @@ import { checkInteger, show } from './limits.ts';
 import type { Events } from './events.ts';
 import type { Failure } from './failure-policy.ts';
 import type { Envelope, MessageState } from './message.ts';
-import { decodePayload } from './payload.ts';
 import type { BlockOptions, Published, Publisher } from './publisher.ts';
 import type { PayloadSchema, Queue } from './queue.ts';
 import { checkPayload } from './schema.ts';
-import type { Done, Settler } from './settler.ts';
+import type { Done } from './held.ts';
+import type { Settler } from './settler.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Topology } from './topology.ts';
 import { type Wait, waitFor } from './wait.ts';
@@ -311,7 +312,7 @@ function readPayload(stored: StoredMessage & { readonly damaged?: boolean }): un
       `Message '${stored.id}' was damaged in the store: its checksum does not match.`,
     );
   }
-  return decodePayload(stored.encoding, stored.body);
+  return payloadOf(stored);
 }
 
 /** For looking only: what cannot be decoded is shown as it is. */

@@ -48,6 +48,16 @@ export type DeathReason =
   | 'overflow'
   | 'invalid';
 
+/** How a dead message went on through an exchange. */
+export interface DeathRoute {
+  /** Where it had been published, and the keys it was routed by. */
+  readonly exchange: string;
+  readonly routingKeys: readonly string[];
+  /** Where it was published then, and the keys it was routed by there. */
+  readonly toExchange: string;
+  readonly toRoutingKeys: readonly string[];
+}
+
 /** One entry of a message's death record. Equal (queue, reason) are counted together. */
 export interface Death {
   readonly queue: string;
@@ -58,6 +68,8 @@ export interface Death {
   /** The last error's message and stack, trimmed. */
   readonly error?: string;
   readonly stack?: string;
+  /** Of the latest death of this kind, if it went through a dead-letter exchange. */
+  readonly route?: DeathRoute;
 }
 
 /** A death that is about to be recorded: the store adds the time. */

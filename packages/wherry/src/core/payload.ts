@@ -7,7 +7,7 @@ const DEPTH_MAX = 500;
 
 /** A payload as it is stored. */
 export interface EncodedPayload {
-  readonly encoding: PayloadEncoding;
+  readonly encoding: Exclude<PayloadEncoding, 'amqp'>;
   readonly body: string | Uint8Array;
 }
 
@@ -33,7 +33,10 @@ export function encodePayload(payload: unknown): EncodedPayload {
  * The payload that was sent.
  * @throws DeserializationError when the stored text is not JSON
  */
-export function decodePayload(encoding: PayloadEncoding, body: string | Uint8Array): unknown {
+export function decodePayload(
+  encoding: EncodedPayload['encoding'],
+  body: string | Uint8Array,
+): unknown {
   if (encoding !== 'json') return body;
   try {
     return JSON.parse(body as string);

@@ -7,7 +7,7 @@ import {
 } from './errors.ts';
 import type { Activity, Events } from './events.ts';
 import { checkName, show } from './limits.ts';
-import type { PayloadSchema, Queue, QueueDocument } from './queue.ts';
+import type { Attributes, PayloadSchema, Queue, QueueDocument } from './queue.ts';
 import {
   type QueueSettings,
   type QueueSettingsInput,
@@ -22,6 +22,8 @@ export interface QueueConfig<T = unknown, Input = unknown> extends QueueSettings
   readonly name: string;
   /** Types the queue's payloads, and is held against each at send and at delivery. Not stored. */
   readonly schema?: PayloadSchema<T, Input>;
+  /** What a protocol remembers of a declaration, as JSON; it stays as it is as long as the queue. */
+  readonly attributes?: Attributes | null;
 }
 
 /** A queue's settings, exact counts, and what went on since this process opened the store. */
@@ -51,7 +53,7 @@ export class QueueManager {
   readonly #events: Events;
   readonly #now: () => number;
   readonly #schemas = new Map<string, PayloadSchema>();
-  #countConsumers: (queueName: string) => number = () => 0;
+  readonly #countConsumers = new Set<(queueName: string) => number>();
 
   constructor(driver: Driver, topology: Topology, events: Events, now: () => number) {
     this.#driver = driver;
@@ -77,14 +79,17 @@ export class QueueManager {
     return this.#topology.refresh();
   }
 
-  /** Who to ask how many consumers a queue has. */
-  countConsumersWith(count: (queueName: string) => number): void {
-    this.#countConsumers = count;
+  /** Asks this, too, how many consumers a queue has. @returns how to stop */
+  countConsumersWith(count: (queueName: string) => number): () => void {
+    this.#countConsumers.add(count);
+    return () => this.#countConsumers.delete(count);
   }
 
   /** Consumers of this process. */
   consumerCount(queueName: string): number {
-    return this.#countConsumers(queueName);
+    let total = 0;
+    for (const count of this.#countConsumers) total += count(queueName);
+    return total;
   }
 
   /**
@@ -99,12 +104,12 @@ export class QueueManager {
     if (typeof config !== 'object' || config === null) {
       throw new ValidationError(`A queue's configuration is an object; got ${show(config)}.`);
     }
-    const { name, schema, ...input } = config;
+    const { name, schema, attributes = null, ...input } = config;
     checkName(name, 'The queue name');
     const settings = mergeQueueSettings(input);
     this.#checkPartitions(settings);
     this.#checkDeadLetters(name, settings);
-    const document: QueueDocument = { settings, createdAt: this.#now() };
+    const document: QueueDocument = { settings, createdAt: this.#now(), attributes };
     await this.#topology.put('queue', name, (present) => {
       if (present === undefined) return document;
       const other = mergeQueueSettings((present.value as QueueDocument).settings);

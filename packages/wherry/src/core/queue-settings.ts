@@ -3,6 +3,7 @@ import type { RateLimit } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { ValidationError } from './errors.ts';
 import { LEASE_MIN_MS, checkName, show } from './limits.ts';
+import { checkRoutingKey } from './routing/exchange.ts';
 
 /** How long to wait before the next try. All times in milliseconds. */
 export interface Backoff {
@@ -19,16 +20,26 @@ export interface Backoff {
 
 /** A queue's settings as stored: normalised, every field there. Times in milliseconds. */
 export interface QueueSettings {
-  /** Most messages stored in all states, the leased ones too; null: no bound. */
+  /** Most messages stored, in the states that `boundOn` says; null: no bound. */
   readonly maxSize: number | null;
-  /** Most bytes stored in all states; null: no bound. */
+  /** Most bytes stored, in the same states; null: no bound. */
   readonly maxBytes: number | null;
+  /** What counts: messages in all states, the leased ones too, or only those that wait. */
+  readonly boundOn: 'stored' | 'waiting';
   /** What happens to a send at the bound. */
   readonly overflow: 'reject' | 'drop-oldest' | 'block';
   /** How long a message may wait, from first availability on; null: for ever. */
   readonly messageTtl: number | null;
   /** Where dead messages go; null: to the system's dead-letter queue. */
   readonly deadLetterQueue: string | null;
+  /** An exchange that dead messages go through instead; who no queue takes is gone. */
+  readonly deadLetterExchange: string | null;
+  /** By which key they go there; null: by that under which they came, or else the queue's name. */
+  readonly deadLetterRoutingKey: string | null;
+  /** Without a dead-letter queue or exchange of its own: dead messages are dropped, not kept. */
+  readonly discardDeadLetters: boolean;
+  /** A message of a higher priority counts as one of this; null: 255. */
+  readonly maxPriority: number | null;
   /** How often a failed message is tried again: it is handed out at most `maxRetries` + 1 times. */
   readonly maxRetries: number;
   readonly backoff: Backoff;
@@ -75,9 +86,14 @@ export interface RateLimitInput {
 export interface QueueSettingsInput {
   readonly maxSize?: number | null;
   readonly maxBytes?: number | null;
+  readonly boundOn?: 'stored' | 'waiting';
   readonly overflow?: 'reject' | 'drop-oldest' | 'block';
   readonly messageTtl?: Duration | null;
   readonly deadLetterQueue?: string | null;
+  readonly deadLetterExchange?: string | null;
+  readonly deadLetterRoutingKey?: string | null;
+  readonly discardDeadLetters?: boolean;
+  readonly maxPriority?: number | null;
   readonly maxRetries?: number;
   readonly backoff?: BackoffInput;
   readonly leaseDuration?: Duration;
@@ -95,9 +111,14 @@ export interface QueueSettingsInput {
 export const DEFAULT_QUEUE_SETTINGS: QueueSettings = {
   maxSize: null,
   maxBytes: null,
+  boundOn: 'stored',
   overflow: 'reject',
   messageTtl: null,
   deadLetterQueue: null,
+  deadLetterExchange: null,
+  deadLetterRoutingKey: null,
+  discardDeadLetters: false,
+  maxPriority: null,
   maxRetries: 3,
   backoff: { type: 'exponential', delay: 1_000, factor: 2, maxDelay: 300_000, jitter: 0.2 },
   leaseDuration: 30_000,
@@ -134,13 +155,20 @@ const duration = (min: number): z.ZodType<number> =>
 
 const count = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
-const queueName = z.unknown().transform((value, context) => {
-  try {
-    return checkName(value, 'the name');
-  } catch (error) {
-    context.addIssue((error as Error).message);
-    return z.NEVER;
-  }
+const checked = (check: (value: unknown) => string): z.ZodType<string> =>
+  z.unknown().transform((value, context) => {
+    try {
+      return check(value);
+    } catch (error) {
+      context.addIssue((error as Error).message);
+      return z.NEVER;
+    }
+  });
+
+const name = checked((value) => checkName(value, 'the name'));
+const routingKey = checked((value) => {
+  checkRoutingKey(value);
+  return value;
 });
 
 const backoffFields = z.strictObject({
@@ -164,9 +192,18 @@ const rateLimit = z.strictObject({
 const settingsSchema = z.strictObject({
   maxSize: count.nullable().optional(),
   maxBytes: count.nullable().optional(),
+  boundOn: z.enum(['stored', 'waiting']).optional(),
   overflow: z.enum(['reject', 'drop-oldest', 'block']).optional(),
   messageTtl: duration(1).nullable().optional(),
-  deadLetterQueue: queueName.nullable().optional(),
+  deadLetterQueue: name.nullable().optional(),
+  // The default exchange is one too: it goes by the key alone.
+  deadLetterExchange: z
+    .union([z.literal(''), name])
+    .nullable()
+    .optional(),
+  deadLetterRoutingKey: routingKey.nullable().optional(),
+  discardDeadLetters: z.boolean().optional(),
+  maxPriority: z.int().min(0).max(255).nullable().optional(),
   maxRetries: z.int().min(0).max(RETRIES_MAX).optional(),
   backoff: z.union([fixedBackoff, backoffFields]).optional(),
   leaseDuration: duration(LEASE_MIN_MS).optional(),
@@ -198,7 +235,24 @@ export function mergeQueueSettings(
     Object.entries(parsed.data).filter(([, value]) => value !== undefined),
   ) as Partial<QueueSettings>;
   const backoff = { ...base.backoff, ...given.backoff };
-  return { ...base, ...given, backoff };
+  const settings = { ...base, ...given, backoff };
+  checkDeadLetters(settings);
+  return settings;
+}
+
+function checkDeadLetters(settings: QueueSettings): void {
+  const { deadLetterQueue, deadLetterExchange, deadLetterRoutingKey } = settings;
+  if (deadLetterExchange !== null && deadLetterQueue !== null) {
+    throw new ValidationError(
+      'Queue settings are wrong: deadLetterQueue and deadLetterExchange exclude each other; ' +
+        'give one of them.',
+    );
+  }
+  if (deadLetterRoutingKey !== null && deadLetterExchange === null) {
+    throw new ValidationError(
+      'Queue settings are wrong: deadLetterRoutingKey is of no use without deadLetterExchange.',
+    );
+  }
 }
 
 /**

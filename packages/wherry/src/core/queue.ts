@@ -9,7 +9,11 @@ export interface QueueDocument {
   readonly settings: QueueSettings;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  readonly attributes?: Attributes | null;
 }
+
+/** What a protocol remembers of a declaration, as JSON. Nobody else looks at it. */
+export type Attributes = Readonly<Record<string, unknown>>;
 
 /**
  * A queue that exists. `T` is what its consumers get as payload, `Input` what producers give; they
@@ -23,6 +27,8 @@ export class Queue<T = unknown, Input = T> {
   readonly version: number;
   readonly settings: QueueSettings;
   readonly createdAt: Date;
+  /** What the protocol that declared it remembers of that; else null. */
+  readonly attributes: Attributes | null;
   /** Never set: they carry the payload's types, which nothing else in this class does. */
   declare readonly payloadType?: T;
   declare readonly inputType?: Input;
@@ -34,6 +40,7 @@ export class Queue<T = unknown, Input = T> {
     // What an older version stored lacks the settings that are newer.
     this.settings = { ...DEFAULT_QUEUE_SETTINGS, ...document.settings };
     this.createdAt = new Date(document.createdAt);
+    this.attributes = document.attributes ?? null;
   }
 }
 
@@ -61,9 +68,11 @@ export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
     number: queue.number,
     maxSize: settings.maxSize ?? Infinity,
     maxBytes: settings.maxBytes ?? Infinity,
+    boundOn: settings.boundOn,
     overflow: settings.overflow === 'drop-oldest' ? 'drop-oldest' : 'reject',
     evictTo,
     messageTtl: settings.messageTtl,
+    maxPriority: settings.maxPriority ?? 255,
     deduplicationWindow: settings.deduplicationWindow,
     maxInFlight: settings.maxInFlight ?? Infinity,
     groupMaxInFlight: settings.groupMaxInFlight,

@@ -5,7 +5,8 @@ import type { Failure } from './failure-policy.ts';
 import { LEASE_MIN_MS, type Limits, checkFields, checkInteger, show } from './limits.ts';
 import { type QueueLike, queueNameOf } from './queue.ts';
 import { decodeReceipt } from './receipt.ts';
-import type { Done, Held, Settler } from './settler.ts';
+import type { Done, Held } from './held.ts';
+import type { Settler } from './settler.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Topology } from './topology.ts';
 

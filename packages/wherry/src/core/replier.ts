@@ -1,3 +1,4 @@
+import { propertiesOf } from './amqp-content.ts';
 import type { StoredMessage } from './driver.ts';
 import { QueueNotFoundError, ValidationError } from './errors.ts';
 import type { Limits } from './limits.ts';
@@ -43,18 +44,21 @@ export class Replier {
     await this.#send(request, { payload: payload === undefined ? null : payload });
   }
 
-  /** Tells the requester, if there is one, that its request has failed for good. */
+  /**
+   * Tells the requester, if there is one, that its request has failed for good. AMQP clients have no
+   * such custom: a message that they did not expect would be taken for the answer.
+   */
   async refuse(
     request: StoredMessage,
     { reason, error }: Pick<NewDeath, 'reason' | 'error'>,
   ): Promise<void> {
-    if (!asksForReply(request)) return;
+    if (request.encoding === 'amqp' || !asksForReply(request)) return;
     const headers = { [ERROR_HEADER]: error ?? reason, [REASON_HEADER]: reason };
     await this.#send(request, { payload: null, headers });
   }
 
-  async #send({ properties }: StoredMessage, message: Message): Promise<void> {
-    const { replyTo = '', correlationId = '' } = properties ?? {};
+  async #send(request: StoredMessage, message: Message): Promise<void> {
+    const { replyTo = '', correlationId = '' } = propertiesOf(request) ?? {};
     const { topology, publisher, limits } = this.#parts;
     const prepared = prepareMessage({ ...message, correlationId }, limits);
     try {
@@ -67,6 +71,7 @@ export class Replier {
 }
 
 /** Whether somebody waits for an answer. */
-export function asksForReply({ properties }: StoredMessage): boolean {
+export function asksForReply(message: StoredMessage): boolean {
+  const properties = propertiesOf(message);
   return properties?.replyTo !== undefined && properties.correlationId !== undefined;
 }

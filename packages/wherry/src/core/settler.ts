@@ -3,7 +3,6 @@ import type { Clock } from './clock.ts';
 import type { AcknowledgeOptions, Delivery, Settling } from './delivery.ts';
 import {
   type Driver,
-  type LeasedMessage,
   type LostIndexes,
   type MoveOutcome,
   NEVER,
@@ -15,29 +14,13 @@ import { type Duration, durationToMs } from './duration.ts';
 import { ClosedError, LeaseLostError, ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { Failure, FailurePolicy } from './failure-policy.ts';
+import type { Claim, Done, Held } from './held.ts';
 import { checkFields } from './limits.ts';
 import type { NewDeath } from './message.ts';
 import type { Replier } from './replier.ts';
 import type { Sweeper } from './sweeper.ts';
 import { joinTransaction } from './support.ts';
 import type { Topology } from './topology.ts';
-
-/** The proof of a lease, and what is known of the message. */
-interface Claim extends Receipt {
-  readonly stored?: LeasedMessage;
-  /** A transaction of the caller acknowledged it: when it commits, the lease is rightly gone. */
-  readonly inTransaction?: boolean;
-  /** A settlement before this one may have taken effect: the lease may rightly be gone. */
-  readonly inDoubt?: boolean;
-}
-
-/** A leased message with the proof of the lease. */
-export interface Held extends Claim {
-  readonly stored: LeasedMessage;
-}
-
-/** Told how a settlement went: null, or the error. */
-export type Done<T extends Claim = Held> = (held: T, error: Error | null) => void;
 
 interface Entry {
   readonly held: Claim;
@@ -46,7 +29,7 @@ interface Entry {
 
 interface SettleEntry extends Entry {
   /** What an acknowledged message did, when it did not end by acknowledgement. */
-  readonly as: 'acknowledged' | 'expired';
+  readonly as: 'acknowledged' | 'expired' | 'dropped';
 }
 
 interface ReleaseEntry extends Entry {
@@ -57,7 +40,8 @@ interface ReleaseEntry extends Entry {
 interface MoveEntry {
   readonly held: Held;
   readonly done: Done;
-  readonly to: string;
+  /** To each of these, or, if there is none, out of the store. */
+  readonly to: readonly string[];
   readonly death: NewDeath;
   /** Whether a handler had it: else nothing may count. */
   readonly started: boolean;
@@ -134,12 +118,15 @@ export class Settler implements Settling {
       });
       decision = policy.decide(queue, held.stored, { kind: 'failed', error });
     }
-    if (failure.kind === 'expired' && decision.action !== 'drop') this.#tell('expired', held);
-    if (decision.action === 'drop') this.settle(held, done, 'expired');
-    else if (decision.action === 'retry') {
+    const hasExpired = failure.kind === 'expired';
+    if (decision.action === 'drop') {
+      return this.settle(held, done, hasExpired ? 'expired' : 'dropped');
+    }
+    if (hasExpired) this.#tell('expired', held);
+    if (decision.action === 'retry') {
       this.#retry(held, decision, failure.kind === 'lease-expired', done);
     } else if (decision.action === 'move') {
-      this.#moves.add({ held, done, to: decision.to, death: decision.death, started });
+      this.#moves.add({ held, done, ...decision, started });
     } else this.#park(held, decision.death, null, started, done);
   }
 
@@ -147,9 +134,9 @@ export class Settler implements Settling {
   retryMove(held: Held, death: NewDeath, done: Done): void {
     const { topology, policy } = this.#parts;
     const queue = topology.findQueue(held.queue.name);
-    const to = queue === undefined ? null : policy.deadLetterQueueOf(queue);
-    if (to === null) this.#park(held, death, null, false, done);
-    else this.#moves.add({ held, done, to, death, started: false });
+    const decision = queue === undefined ? null : policy.bury(queue, held.stored, death);
+    if (decision?.action !== 'move') this.#park(held, death, null, false, done);
+    else this.#moves.add({ held, done, ...decision, started: false });
   }
 
   async acknowledge(delivery: Delivery, options: AcknowledgeOptions): Promise<void> {
@@ -281,7 +268,11 @@ export class Settler implements Settling {
     const receipts = batch.map((entry) => this.#receiptOf(entry.held));
     await this.#finish(batch, driver.settle(receipts), ({ held, as }) => {
       events.count(held.queue.name, as);
-      if (events.listens(as)) events.emit(as, { queue: held.queue.name, id: held.id });
+      const told = { queue: held.queue.name, id: held.id };
+      if (as === 'dropped') {
+        if (events.listens(as)) events.emit(as, { ...told, movedTo: null });
+        this.#refuse(held, { reason: 'rejected' });
+      } else if (events.listens(as)) events.emit(as, told);
       if (as === 'expired') this.#refuse(held, { reason: 'expired' });
     });
   }
@@ -297,11 +288,12 @@ export class Settler implements Settling {
 
   async #runMoves(batch: MoveEntry[]): Promise<void> {
     const { driver, topology, sweeper } = this.#parts;
-    const ready = batch.filter((entry) => topology.findQueue(entry.to) !== undefined);
-    for (const entry of batch) if (!ready.includes(entry)) this.#parkMove(entry);
+    const isThere = (name: string): boolean => topology.findQueue(name) !== undefined;
+    const ready = batch.filter((entry) => entry.to.every(isThere));
+    for (const entry of batch) if (!ready.includes(entry)) this.#parkMove(entry, entry.to[0]!);
     const items = ready.map(({ held, to, death }) => ({
       receipt: this.#receiptOf(held),
-      targets: topology.targets(to),
+      targets: to.map((name) => topology.ref(name)),
       death,
     }));
     let outcomes;
@@ -319,7 +311,7 @@ export class Settler implements Settling {
         tellEvicted(this.#parts.events, outcome.evicted);
         this.#moved(entry);
       } else if (outcome.status === 'lost') entry.done(entry.held, this.#lost(entry.held));
-      else this.#parkMove(entry);
+      else this.#parkMove(entry, outcome.queue);
     }
   }
 
@@ -330,16 +322,18 @@ export class Settler implements Settling {
     return present === queue ? held : { queue: present, id, token };
   }
 
-  #parkMove({ held, death, to, started, done }: MoveEntry): void {
-    this.#park(held, death, to, started, done);
+  #parkMove({ held, death, started, done }: MoveEntry, waitingFor: string): void {
+    this.#park(held, death, waitingFor, started, done);
   }
 
   #moved({ held, to, death, done }: MoveEntry): void {
     const { events } = this.#parts;
-    this.#tell('deadLettered', held, { to, reason: death.reason });
+    for (const queue of to) {
+      this.#tell('deadLettered', held, { to: queue, reason: death.reason });
+      events.count(queue, 'enqueued');
+      if (events.listens('enqueued')) events.emit('enqueued', { queue, id: held.id });
+    }
     this.#refuse(held, death);
-    events.count(to, 'enqueued');
-    if (events.listens('enqueued')) events.emit('enqueued', { queue: to, id: held.id });
     done(held, null);
   }
 

@@ -193,12 +193,29 @@ export class Topology {
     return resolved;
   }
 
-  /** Where `drop-oldest` puts what it drops: nowhere, unless the queue names a dead-letter queue. */
+  /**
+   * Where `drop-oldest` puts what it drops: nowhere, unless the queue names a dead-letter queue. A
+   * dead-letter exchange is asked as for a message that was sent to the queue by its name: the store
+   * decides within one step, and cannot ask for each.
+   */
   #evictTo(queue: Queue): QueueRef | null {
-    const named = queue.settings.deadLetterQueue;
-    if (named === null) return null;
-    const target = this.#queues.get(named) ?? this.#queues.get(this.#systemDeadLetterQueue);
+    const { deadLetterQueue: named, deadLetterExchange } = queue.settings;
+    if (named === null && deadLetterExchange === null) return null;
+    const target =
+      named === null
+        ? this.#queues.get(this.#deadRouteOf(queue) ?? '')
+        : (this.#queues.get(named) ?? this.#queues.get(this.#systemDeadLetterQueue));
     return target === undefined || target === queue ? null : queueRef(target, null);
+  }
+
+  #deadRouteOf({ name, settings }: Queue): string | undefined {
+    const { deadLetterExchange, deadLetterRoutingKey } = settings;
+    try {
+      const key = deadLetterRoutingKey ?? name;
+      return this.router.routeWithin(deadLetterExchange ?? '', key, null).queues[0];
+    } catch {
+      return undefined;
+    }
   }
 
   #apply(change: TopologyChange): void {
@@ -212,6 +229,7 @@ export class Topology {
       this.#entries.set(key, entry);
     } else if (!this.#entries.delete(key)) return;
     const wasUsable = !this.#unusable.delete(key);
+    if (kind === 'queue' || kind === 'exchange' || kind === 'binding') this.#resolved = new Map();
     try {
       if (kind === 'queue') this.#applyQueue(change, name);
       else if (kind === 'exchange') this.#applyExchange(change, name);
@@ -233,7 +251,6 @@ export class Topology {
       const { number, version, value } = change.entry;
       queue = new QueueClass(name, number, version, value as QueueDocument);
     }
-    this.#resolved = new Map();
     this.#deadLetterQueues = null;
     const former = this.#queues.get(name);
     if (former !== undefined) this.#byNumber.delete(former.number);

@@ -14,6 +14,7 @@ import { type ModelOptions, modelTests } from './suite/model.ts';
 import { moveTests } from './suite/move.ts';
 import { notifierTests } from './suite/notifier.ts';
 import { persistenceTests } from './suite/persistence.ts';
+import { priorityTests } from './suite/priorities.ts';
 import { publishTests } from './suite/publish.ts';
 import { rateLimitTests } from './suite/rate-limit.ts';
 import { releaseTests } from './suite/release.ts';
@@ -40,6 +41,7 @@ export interface ConformanceOptions {
 const ASPECTS: readonly AspectTests[] = [
   lifecycleTests,
   publishTests,
+  priorityTests,
   takeTests,
   settleTests,
   releaseTests,

@@ -40,7 +40,7 @@ test('export writes a line for each thing, between a header and an end', async (
     'message',
     'end',
   ]);
-  assert.deepEqual([lines[0]?.['format'], lines[0]?.['version']], ['wherry-export', 1]);
+  assert.deepEqual([lines[0]?.['format'], lines[0]?.['version']], ['wherry-export', 2]);
   assert.equal(lines.at(-1)?.['messages'], 4);
   const messages = lines.filter(({ kind }) => kind === 'message');
   assert.deepEqual(
@@ -116,9 +116,9 @@ test('import refuses what is no export, of a newer version, or cut off', async (
   const none = await importing('{"n":1}\n');
   assert.equal(none.code, 2);
   assert.match(none.stderr, /Line 1: The first line is not the header/);
-  const newer = await importing(text([{ ...lines[0], version: 2 }]));
+  const newer = await importing(text([{ ...lines[0], version: 3 }]));
   assert.equal(newer.code, 2);
-  assert.match(newer.stderr, /version 2 .*up to 1\. Upgrade wherry/s);
+  assert.match(newer.stderr, /version 3 .*up to 2\. Upgrade wherry/s);
   const damaged = await importing(
     text(lines.map((line) => (line['kind'] === 'message' ? { ...line, priority: 999 } : line))),
   );

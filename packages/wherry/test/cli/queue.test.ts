@@ -17,8 +17,8 @@ test('queue create sets every setting that it has an option for', async () => {
   await store.ok(['queue', 'create', 'missed']);
   await store.ok(
     (
-      'queue create orders --max-size 10 --max-bytes 2mb --overflow drop-oldest --message-ttl 1h ' +
-      '--dead-letter-queue missed --max-retries 7 --backoff fixed --backoff-delay 1m --backoff-factor 3 ' +
+      'queue create orders --max-size 10 --max-bytes 2mb --bound-on waiting --overflow drop-oldest --message-ttl 1h ' +
+      '--dead-letter-queue missed --max-priority 9 --discard-dead-letters --max-retries 7 --backoff fixed --backoff-delay 1m --backoff-factor 3 ' +
       '--backoff-max-delay 2m --backoff-jitter 0.5 --lease-duration 45s --deduplication-window 10m ' +
       '--max-in-flight 20 --group-max-in-flight 2 --rate-limit 100/s --group-rate-limit 5/10m ' +
       '--expires-after-idle 7d --paused'
@@ -28,9 +28,14 @@ test('queue create sets every setting that it has an option for', async () => {
   assert.deepEqual(info.settings, {
     maxSize: 10,
     maxBytes: 2_097_152,
+    boundOn: 'waiting',
     overflow: 'drop-oldest',
     messageTtl: 3_600_000,
     deadLetterQueue: 'missed',
+    deadLetterExchange: null,
+    deadLetterRoutingKey: null,
+    discardDeadLetters: true,
+    maxPriority: 9,
     maxRetries: 7,
     backoff: { type: 'fixed', delay: 60_000, factor: 3, maxDelay: 120_000, jitter: 0.5 },
     leaseDuration: 45_000,
@@ -44,6 +49,17 @@ test('queue create sets every setting that it has an option for', async () => {
     durable: true,
     expiresAfterIdle: 604_800_000,
   });
+});
+
+test('queue create names a dead-letter exchange and the key there', async () => {
+  const store = new TestStore();
+  const options = ['--dead-letter-exchange', 'failed', '--dead-letter-routing-key', 'work'];
+  await store.ok(['queue', 'create', 'work', ...options]);
+  const { settings } = await store.json<QueueInfo>(['queue', 'info', 'work']);
+  const { deadLetterExchange, deadLetterRoutingKey } = settings;
+  assert.deepEqual([deadLetterExchange, deadLetterRoutingKey], ['failed', 'work']);
+  const { stdout } = await store.call(['queue', 'info', 'work']);
+  assert.match(stdout, /dead-letter exchange +'failed' by 'work'/);
 });
 
 test('queue update lifts every bound with none', async () => {

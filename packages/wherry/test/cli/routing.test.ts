@@ -22,6 +22,7 @@ test('exchange create, list and delete', async () => {
     type: 'fanout',
     alternateExchange: 'events',
     internal: true,
+    attributes: null,
     created: true,
   });
   const table = await store.ok(['exchange', 'list']);

@@ -29,9 +29,17 @@ test('a message keeps what a new message can say', async () => {
   const { clock, source, target, move } = await makePair();
   const queue = await source.queue('orders', { maxRetries: 5 });
   const properties = { headers: { tenant: 'a', count: 3 }, correlationId: 'c', messageId: 'm' };
-  const death = { queue: 'other', reason: 'rejected', time: 7, count: 2, error: 'no' } as const;
+  const route = { exchange: 'x', routingKeys: ['k'], toExchange: 'dlx', toRoutingKeys: ['k', 'l'] };
+  const death = {
+    queue: 'other',
+    reason: 'rejected',
+    time: 7,
+    count: 2,
+    error: 'no',
+    route,
+  } as const;
   const sent = {
-    encoding: 'bytes',
+    encoding: 'amqp',
     body: new Uint8Array([0, 255, 10]),
     properties,
     priority: 9,
@@ -48,7 +56,7 @@ test('a message keeps what a new message can say', async () => {
   clock.manual.advance(5_000);
   await move();
   const moved = (await target.driver.get(id))!;
-  assert.deepEqual(moved.body, sent.body);
+  assert.deepEqual([moved.encoding, moved.body], ['amqp', sent.body]);
   assert.deepEqual(moved.properties, { ...properties, maxRetries: 4 });
   assert.deepEqual(moved.deaths, [death]);
   const { state, priority, groupId, deduplicationId } = moved;

@@ -21,9 +21,14 @@ import {
 export interface SettingsOptions {
   readonly maxSize?: OrNone<number>;
   readonly maxBytes?: OrNone<number>;
+  readonly boundOn?: QueueSettings['boundOn'];
   readonly overflow?: QueueSettings['overflow'];
   readonly messageTtl?: OrNone<number>;
   readonly deadLetterQueue?: string;
+  readonly deadLetterExchange?: string;
+  readonly deadLetterRoutingKey?: string;
+  readonly discardDeadLetters?: boolean;
+  readonly maxPriority?: OrNone<number>;
   readonly maxRetries?: number;
   readonly backoff?: 'fixed' | 'exponential';
   readonly backoffDelay?: number;
@@ -43,12 +48,14 @@ export interface SettingsOptions {
 /** Adds the options that `queue create` and `queue update` share. */
 export function addSettingsOptions(command: Command): Command {
   return command
-    .option(
-      '--max-size <n>',
-      'most messages stored, leased ones included, or none',
-      orNone(integer(1)),
-    )
+    .option('--max-size <n>', 'most messages stored, or none', orNone(integer(1)))
     .option('--max-bytes <bytes>', 'most bytes stored, such as 64mb, or none', orNone(byteCount))
+    .addOption(
+      new Option('--bound-on <which>', 'what counts: all that is stored, or what waits').choices([
+        'stored',
+        'waiting',
+      ]),
+    )
     .addOption(
       new Option('--overflow <policy>', 'what happens to a send at the bound').choices([
         'reject',
@@ -58,6 +65,10 @@ export function addSettingsOptions(command: Command): Command {
     )
     .option('--message-ttl <duration>', 'how long a message may wait, or none', orNone(duration))
     .option('--dead-letter-queue <queue>', "where dead messages go, or none for the system's")
+    .option('--dead-letter-exchange <exchange>', 'an exchange that they go through, or none')
+    .option('--dead-letter-routing-key <key>', 'by which key they go there, or none for their own')
+    .option('--discard-dead-letters', 'drop dead messages where no queue or exchange is named')
+    .option('--max-priority <n>', 'higher priorities count as this, or none', orNone(integer(0)))
     .option('--max-retries <n>', 'how often a failed message is tried again', integer(0))
     .addOption(
       new Option('--backoff <type>', 'how the wait grows from one retry to the next').choices([
@@ -111,9 +122,14 @@ export function settingsFrom(options: SettingsOptions): QueueSettingsInput {
   return given({
     maxSize: noneAsNull(options.maxSize),
     maxBytes: noneAsNull(options.maxBytes),
+    boundOn: options.boundOn,
     overflow: options.overflow,
     messageTtl: noneAsNull(options.messageTtl),
     deadLetterQueue: noneAsNull(options.deadLetterQueue),
+    deadLetterExchange: noneAsNull(options.deadLetterExchange),
+    deadLetterRoutingKey: noneAsNull(options.deadLetterRoutingKey),
+    discardDeadLetters: options.discardDeadLetters,
+    maxPriority: noneAsNull(options.maxPriority),
     maxRetries: options.maxRetries,
     backoff: Object.keys(backoff).length === 0 ? undefined : backoff,
     leaseDuration: options.leaseDuration,
@@ -139,9 +155,11 @@ export function describeSettings(settings: QueueSettings): Record<string, string
   return {
     'max size': limit(settings.maxSize, (value) => value.toLocaleString('en-US')),
     'max bytes': limit(settings.maxBytes, formatBytes),
+    'bound on': settings.boundOn,
     overflow: settings.overflow,
     'message ttl': limit(settings.messageTtl, formatDuration),
-    'dead-letter queue': settings.deadLetterQueue ?? "the system's",
+    ...describeDeadLetters(settings),
+    'max priority': limit(settings.maxPriority, String),
     'max retries': String(settings.maxRetries),
     backoff: `${backoff.type}, ${formatDuration(backoff.delay)}${growth}, jitter ${backoff.jitter}`,
     'lease duration': formatDuration(settings.leaseDuration),
@@ -154,6 +172,16 @@ export function describeSettings(settings: QueueSettings): Record<string, string
     'expires after idle': limit(settings.expiresAfterIdle, formatDuration),
     durable: settings.durable ? 'yes' : 'no',
   };
+}
+
+function describeDeadLetters(settings: QueueSettings): Record<string, string> {
+  const { deadLetterExchange, deadLetterRoutingKey, deadLetterQueue } = settings;
+  if (deadLetterExchange !== null) {
+    const key = deadLetterRoutingKey === null ? '' : ` by '${deadLetterRoutingKey}'`;
+    return { 'dead-letter exchange': `'${deadLetterExchange}'${key}` };
+  }
+  const none = settings.discardDeadLetters ? 'none: dropped' : "the system's";
+  return { 'dead-letter queue': deadLetterQueue ?? none };
 }
 
 function describeRate(rate: QueueSettings['rateLimit']): string {

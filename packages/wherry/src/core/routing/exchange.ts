@@ -12,6 +12,8 @@ export interface ExchangeConfig {
   readonly alternateExchange?: string | null;
   /** `true`: reached from other exchanges only, never published to. */
   readonly internal?: boolean;
+  /** What a protocol remembers of a declaration, as JSON. Default: null. */
+  readonly attributes?: Readonly<Record<string, unknown>> | null;
 }
 
 /** An exchange with nothing left to default. */
@@ -38,6 +40,8 @@ export interface BindingConfig {
   readonly headers?: Headers | null;
   /** Default: `'all'`. */
   readonly match?: HeadersMatch;
+  /** What else tells it from others, as a protocol has it: a text that nobody reads. Default: null. */
+  readonly arguments?: string | null;
 }
 
 /** A binding with nothing left to default. */
@@ -54,6 +58,8 @@ export const ROUTING_KEY_BYTES_MAX = 255;
 export const BINDING_HEADERS_MAX = 64;
 /** Longest text that a binding asks of a header, in bytes of UTF-8. */
 export const BINDING_HEADER_BYTES_MAX = 1_024;
+/** Longest `arguments` of a binding, in bytes. */
+export const BINDING_ARGUMENTS_BYTES_MAX = 65_536;
 
 const EXCHANGE_TYPES: readonly string[] = ['direct', 'fanout', 'topic', 'headers'];
 const HEADERS_MATCHES: readonly string[] = ['all', 'any', 'all-with-x', 'any-with-x'];
@@ -64,14 +70,17 @@ const DESTINATION_TYPES: readonly string[] = ['queue', 'exchange'];
  * @throws ValidationError naming the setting that is wrong
  */
 export function parseExchange(config: ExchangeConfig): Exchange {
-  const { name, type, alternateExchange = null, internal = false } = config;
+  const { name, type, alternateExchange = null, internal = false, attributes = null } = config;
   checkName(name, 'The exchange name');
   checkOneOf(type, EXCHANGE_TYPES, `The type of exchange '${name}'`);
   if (alternateExchange !== null) checkName(alternateExchange, 'alternateExchange');
   if (typeof internal !== 'boolean') {
     throw new ValidationError(`internal is ${shown(internal)}; it must be true or false.`);
   }
-  return Object.freeze({ name, type, alternateExchange, internal });
+  if (attributes !== null && !isPlainObject(attributes)) {
+    throw new ValidationError(`attributes is ${shown(attributes)}; it must be a plain object.`);
+  }
+  return Object.freeze({ name, type, alternateExchange, internal, attributes });
 }
 
 /**
@@ -80,6 +89,7 @@ export function parseExchange(config: ExchangeConfig): Exchange {
  */
 export function parseBinding(config: BindingConfig): Binding {
   const { exchange, destination, routingKey = '', headers = null, match = 'all' } = config;
+  const { arguments: more = null } = config;
   if (exchange === DEFAULT_EXCHANGE) {
     throw new ValidationError(
       "The default exchange '' takes no bindings: it routes to the queue named by the routing " +
@@ -92,12 +102,14 @@ export function parseBinding(config: BindingConfig): Binding {
   checkName(name, `The destination ${type} of a binding`);
   checkRoutingKey(routingKey);
   checkOneOf(match, HEADERS_MATCHES, 'match');
+  if (more !== null) checkText(more, 0, BINDING_ARGUMENTS_BYTES_MAX, 'The arguments of a binding');
   return Object.freeze({
     exchange,
     destination: Object.freeze({ type, name }),
     routingKey,
     headers: parseHeaders(headers),
     match,
+    arguments: more,
   });
 }
 
@@ -109,14 +121,10 @@ export function parseBinding(config: BindingConfig): Binding {
 export function bindingKey(binding: Binding): string {
   const { exchange, destination, routingKey, headers, match } = binding;
   const sorted = headers === null ? [] : Object.entries(headers).toSorted(byName);
-  return JSON.stringify([
-    exchange,
-    destination.type,
-    destination.name,
-    routingKey,
-    match,
-    ...sorted.flat(),
-  ]);
+  const identity = [exchange, destination.type, destination.name, routingKey, match];
+  // Left out where there are none, so that the names under which bindings are stored stay the same.
+  const more = binding.arguments === null ? [] : [{ arguments: binding.arguments }];
+  return JSON.stringify([...identity, ...sorted.flat(), ...more]);
 }
 
 /** @throws ValidationError when a routing key or pattern is not text, or too long */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   ExchangeNotFoundError,
   type MessageQueueError,
@@ -184,36 +185,48 @@ export class Router {
       return resultOf(this.#hasQueue(routingKey) ? [routingKey] : []);
     }
     const node = this.#exchanges.get(exchange);
-    if (node === undefined) throw new ExchangeNotFoundError(exchange);
-    if (node.exchange.internal) {
+    if (node?.exchange.internal === true) {
       throw new ValidationError(
         `Exchange '${exchange}' is internal: only other exchanges route to it. ` +
           'Publish to an exchange that is bound to it, or create it without internal.',
       );
     }
-    const { queues, byHeaders } = this.#walk(node, routingKey, headers);
+    const { queues, byHeaders } = this.#walk(exchange, routingKey, headers);
     const result = resultOf(queues);
     if (!byHeaders) this.#cache.offer(exchange, routingKey, result);
     return result;
   }
 
-  /** Goes through `start`, then through whatever exchange each one reaches, each once. */
-  #walk(start: ExchangeNode, routingKey: string, headers: Headers | null): Walk {
+  /**
+   * As {@link route}, for messages that the system itself sends on: they may go to an exchange that
+   * is internal.
+   * @throws ExchangeNotFoundError
+   */
+  routeWithin(exchange: string, routingKey: string, headers: Headers | null): RouteResult {
+    return exchange === DEFAULT_EXCHANGE
+      ? this.route(exchange, routingKey)
+      : resultOf(this.#walk(exchange, routingKey, headers).queues);
+  }
+
+  /** Goes through the exchange, then through whatever exchange each one reaches, each once. */
+  #walk(exchange: string, routingKey: string, headers: Headers | null): Walk {
+    const start = this.#exchanges.get(exchange);
+    if (start === undefined) throw new ExchangeNotFoundError(exchange);
     const queues = new Set<string>();
     const reached: ExchangeNode[] = [];
     let byHeaders = false;
     this.#walks++;
     this.#reach(start, reached);
-    for (const { exchange, table } of reached) {
-      byHeaders ||= exchange.type === 'headers';
+    for (const { exchange: at, table } of reached) {
+      byHeaders ||= at.type === 'headers';
       let matched = false;
       for (const { destination } of table.match(routingKey, headers)) {
         matched = true;
         if (destination.type === 'queue') queues.add(destination.name);
         else this.#reach(this.#exchanges.get(destination.name), reached);
       }
-      if (!matched && exchange.alternateExchange !== null) {
-        this.#reach(this.#exchanges.get(exchange.alternateExchange), reached);
+      if (!matched && at.alternateExchange !== null) {
+        this.#reach(this.#exchanges.get(at.alternateExchange), reached);
       }
     }
     return { queues: [...queues], byHeaders };
@@ -259,5 +272,6 @@ function destinationKey({ type, name }: Destination): string {
 }
 
 function differences(a: Exchange, b: Exchange): string[] {
-  return (['type', 'alternateExchange', 'internal'] as const).filter((key) => a[key] !== b[key]);
+  const keys = ['type', 'alternateExchange', 'internal', 'attributes'] as const;
+  return keys.filter((key) => !isDeepStrictEqual(a[key], b[key]));
 }

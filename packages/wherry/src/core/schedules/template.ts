@@ -1,8 +1,7 @@
-import type { PayloadEncoding } from '../driver.ts';
 import { ValidationError } from '../errors.ts';
 import { show, utf8Length } from '../limits.ts';
 import type { Message } from '../message.ts';
-import { decodePayload, encodePayload } from '../payload.ts';
+import { type EncodedPayload, decodePayload, encodePayload } from '../payload.ts';
 
 /** Names the schedule, in the headers of what it sends. */
 const SCHEDULE_HEADER = 'schedule';
@@ -11,7 +10,7 @@ const SCHEDULED_AT_HEADER = 'scheduled-at';
 
 /** A message as the definition of a schedule holds it: JSON-safe. */
 export interface MessageTemplate {
-  readonly encoding: PayloadEncoding;
+  readonly encoding: EncodedPayload['encoding'];
   /** Bytes in base64. */
   readonly body: string;
   readonly fields: Omit<Message, 'payload'>;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import type { PayloadEncoding, StoredMessage } from '../driver.ts';
+import { isTextual, type PayloadEncoding, type StoredMessage } from '../driver.ts';
 import { ValidationError } from '../errors.ts';
+import type { DeathReason } from '../message.ts';
 import { mergeQueueSettings } from '../queue-settings.ts';
 import { type Binding, type Exchange, parseBinding, parseExchange } from '../routing/exchange.ts';
 import type { ScheduleDocument } from '../schedules/document.ts';
@@ -14,7 +15,7 @@ import type { QueueDefinition } from './definitions.ts';
  * VERSION, and read the versions before it still.
  */
 const FORMAT = 'wherry-export';
-const VERSION = 1;
+const VERSION = 2;
 
 export interface ArchiveHeader {
   readonly kind: 'header';
@@ -73,7 +74,10 @@ function formatMessage(message: ArchivedMessage): string {
 
 /** A JSON payload is itself where that gives the same text back, else its text. */
 function formatBody(encoding: PayloadEncoding, body: string | Uint8Array): Record<string, unknown> {
-  if (encoding === 'bytes') return { base64: Buffer.from(body as Uint8Array).toString('base64') };
+  if (!isTextual(encoding)) {
+    const base64 = Buffer.from(body as Uint8Array).toString('base64');
+    return encoding === 'amqp' ? { amqp: base64 } : { base64 };
+  }
   if (encoding === 'text') return { text: body };
   try {
     const payload: unknown = JSON.parse(body as string);
@@ -87,11 +91,28 @@ function formatBody(encoding: PayloadEncoding, body: string | Uint8Array): Recor
 const text = z.string();
 const whole = z.int().min(0);
 const name = z.string().min(1);
+const REASONS: { readonly [Reason in DeathReason]: Reason } = {
+  rejected: 'rejected',
+  'max-retries': 'max-retries',
+  'lease-expired': 'lease-expired',
+  expired: 'expired',
+  overflow: 'overflow',
+  invalid: 'invalid',
+};
+
 const death = z.object({
   queue: text,
-  reason: z.enum(['rejected', 'max-retries', 'lease-expired', 'expired', 'overflow', 'invalid']),
+  reason: z.enum(REASONS),
   error: text.optional(),
   stack: text.optional(),
+  route: z
+    .object({
+      exchange: text,
+      routingKeys: z.array(text),
+      toExchange: text,
+      toRoutingKeys: z.array(text),
+    })
+    .optional(),
 });
 
 const properties = z.object({
@@ -109,6 +130,7 @@ const messageSchema = z.object({
   payload: z.unknown().optional(),
   text: text.optional(),
   base64: z.base64().optional(),
+  amqp: z.base64().optional(),
   json: text.optional(),
   bytes: whole,
   properties: properties.nullable().default(null),
@@ -218,15 +240,18 @@ function parseSchedule(rest: object): ArchiveLine {
 }
 
 function parseMessage(value: unknown): ArchivedMessage {
-  const { queue, payload, text: plain, base64, json, ...rest } = check(messageSchema, value);
-  const given = [payload, plain, base64, json].filter((one) => one !== undefined);
+  const { queue, payload, text: plain, base64, amqp, json, ...rest } = check(messageSchema, value);
+  const given = [payload, plain, base64, amqp, json].filter((one) => one !== undefined);
   if (given.length !== 1) {
-    throw new ValidationError('A message has exactly one of payload, text, base64 and json.');
+    throw new ValidationError('A message has exactly one of payload, text, base64, amqp and json.');
   }
   const message = { queueName: queue, ...rest } as Omit<ArchivedMessage, 'encoding' | 'body'>;
   if (plain !== undefined) return { ...message, encoding: 'text', body: plain };
   if (base64 !== undefined) {
     return { ...message, encoding: 'bytes', body: Buffer.from(base64, 'base64') };
+  }
+  if (amqp !== undefined) {
+    return { ...message, encoding: 'amqp', body: Buffer.from(amqp, 'base64') };
   }
   return { ...message, encoding: 'json', body: json ?? JSON.stringify(payload) };
 }

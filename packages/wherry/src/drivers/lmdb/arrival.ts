@@ -25,13 +25,14 @@ export interface MessagePlace extends Pick<
 export function newPlace(
   lmdb: LmdbStore,
   queue: QueueState,
+  ref: QueueRef,
   message: NewMessage,
   publishId: string | null,
   now: number,
 ): MessagePlace {
   lmdb.touch(queue);
   const id = publishId === null ? (message.id ?? null) : null;
-  const { priority } = message;
+  const priority = Math.min(message.priority, ref.maxPriority);
   return { id, publishId, priority, timestamp: now, sequence: nextSequence(queue) };
 }
 
@@ -101,6 +102,7 @@ export function storeMoved(
   const newId = id ?? queue.makeId(now, sequence);
   const moved: StoredRecord = {
     ...record,
+    priority: Math.min(record.priority, ref.maxPriority),
     availableAt: now,
     expiresAt: expiryAt(now, null, ref),
     retryCount: 0,

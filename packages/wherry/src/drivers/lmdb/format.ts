@@ -13,11 +13,13 @@ import { openTables, read, type Root, type Tables } from './tables.ts';
  * 4. say in the changelog that older versions cannot open the store any more: they refuse it.
  * A record's own layout has a version byte beside (record.ts), for a change that both can be read.
  */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** From format n + 1 to n + 2 at index n. */
 const MIGRATIONS: readonly ((tables: Tables) => void)[] = [
   // A group may have several heads, a queue rates and fences: what there was is right as it is.
+  () => undefined,
+  // A record may have the encoding 'amqp', which older versions take for damage. None had it.
   () => undefined,
 ];
 

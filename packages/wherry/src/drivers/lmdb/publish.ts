@@ -89,7 +89,7 @@ function publishOne(store: LmdbStore, item: PublishItem, now: number): PublishOu
     if (limit !== null) return { status: 'full', queue: target.name, limit };
     const place =
       before === undefined
-        ? newPlace(store, queue, message, firstStored, now)
+        ? newPlace(store, queue, target, message, firstStored, now)
         : { ...before.record, sequence: before.item.sequence };
     const id = storeNew(store, queue, target, message, place, now);
     remember(store, queue, target, message, id, now);

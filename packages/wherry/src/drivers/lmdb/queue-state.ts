@@ -24,6 +24,7 @@ export class QueueState {
   leasedMain = 0;
   leasedWaiting = 0;
   leasedSuspects = 0;
+  leasedBytes = 0;
   /** Nothing in `scheduled` is due before this; it may be too early. */
   nextDue = 0;
   deleted = false;
@@ -59,6 +60,7 @@ export class QueueState {
   countLease(lease: Lease, by: 1 | -1): void {
     if (by === 1) this.leases.set(lease.sequence, lease);
     else this.leases.delete(lease.sequence);
+    this.leasedBytes += by * lease.bytes;
     if (lease.hasIdEntry) {
       if (by === 1) this.leasesById.set(lease.id, lease);
       else this.leasesById.delete(lease.id);

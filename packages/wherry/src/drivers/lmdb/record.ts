@@ -20,7 +20,12 @@
  *         body               the rest
  */
 import { checksumOf } from './checksum.ts';
-import { type MessageProperties, NEVER, type PayloadEncoding } from '../../core/driver.ts';
+import {
+  isTextual,
+  type MessageProperties,
+  NEVER,
+  type PayloadEncoding,
+} from '../../core/driver.ts';
 import type { Death, NewDeath } from '../../core/message.ts';
 import { get32, get48, put32, put48 } from './keys.ts';
 
@@ -42,7 +47,7 @@ const BLOCKS_GROUP = 64;
 /** `lasts` may name it: it was never leased, unless that was after this was written. */
 const REPLACEABLE = 128;
 
-const ENCODINGS: readonly PayloadEncoding[] = ['json', 'text', 'bytes'];
+const ENCODINGS: readonly PayloadEncoding[] = ['json', 'text', 'bytes', 'amqp'];
 
 /** A message as its record tells it. Its sequence is in the key. */
 export interface StoredRecord {
@@ -246,7 +251,7 @@ function readBody(
   flags: number,
   encoding: PayloadEncoding,
 ): string | Uint8Array {
-  if (encoding === 'bytes') return copyOf(source, start, end);
+  if (!isTextual(encoding)) return copyOf(source, start, end);
   if ((flags & ASCII) !== 0) return source.toString('latin1', start, end);
   return source.toString((flags & UTF16) !== 0 ? 'utf16le' : 'utf8', start, end);
 }

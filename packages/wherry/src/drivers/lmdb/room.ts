@@ -10,8 +10,12 @@ export type Limit = 'maxSize' | 'maxBytes';
 
 /** @returns the bound that has no room for one more message of so many bytes, or null (G8) */
 export function exceeded(queue: QueueState, ref: QueueRef, bytes: number): Limit | null {
-  if (queue.counters.total + 1 > ref.maxSize) return 'maxSize';
-  return queue.counters.bytes + bytes > ref.maxBytes ? 'maxBytes' : null;
+  const { counters, leases, leasedBytes } = queue;
+  const isBoundOnAll = ref.boundOn === 'stored';
+  const size = isBoundOnAll ? counters.total : counters.total - leases.size;
+  if (size + 1 > ref.maxSize) return 'maxSize';
+  const stored = isBoundOnAll ? counters.bytes : counters.bytes - leasedBytes;
+  return stored + bytes > ref.maxBytes ? 'maxBytes' : null;
 }
 
 /**

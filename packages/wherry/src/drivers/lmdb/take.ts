@@ -26,6 +26,7 @@ export function take(store: LmdbStore, request: TakeRequest): TakeResult {
   else batch.takeByIds(request.ids);
   batch.finish();
   const { messages, retryIn } = batch;
+  if (request.queue.boundOn === 'waiting' && messages.length > 0) store.notifyRoom(queue);
   return { messages, retryIn };
 }
 

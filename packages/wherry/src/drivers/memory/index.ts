@@ -7,7 +7,7 @@ import { QUEUE_TAG_LIMIT } from '../../core/message-id.ts';
 import { browse } from './browse.ts';
 import { move } from './move.ts';
 import { publishAll, publishEach } from './publish.ts';
-import { type MessageRecord, toStoredMessage } from './record.ts';
+import { frozenDeath, type MessageRecord, toStoredMessage } from './record.ts';
 import { sweep } from './sweep.ts';
 import { MemoryStore } from './store.ts';
 import { take } from './take.ts';
@@ -173,5 +173,5 @@ function applyRelease(record: MessageRecord, item: contract.ReleaseItem, now: nu
   if (item.as === 'retry') record.retryCount += 1;
   // Only a delivery that ended well for its holder clears the suspicion.
   record.suspect = item.suspect ?? (item.as === 'unstarted' && record.suspect);
-  if (item.parked !== undefined) record.parked = item.parked && Object.freeze({ ...item.parked });
+  if (item.parked !== undefined) record.parked = item.parked && frozenDeath(item.parked);
 }

@@ -21,6 +21,7 @@ export class Places {
   readonly leased: Heap<MessageRecord> = placeHeap((a, b) => a.lease!.until < b.lease!.until);
   readonly #journal: Journal;
   #bytes = 0;
+  #leasedBytes = 0;
   readonly #counts: Record<MessageState, number> = { ready: 0, scheduled: 0, leased: 0 };
   /** All ready ones, the oldest first, whatever heap they are in. */
   readonly #byAge = new Heap<MessageRecord>(bySequence, (record, index) => {
@@ -46,6 +47,10 @@ export class Places {
     return this.#bytes;
   }
 
+  get leasedBytes(): number {
+    return this.#leasedBytes;
+  }
+
   counts(): Omit<QueueCounts, 'arrived'> {
     const oldestTimestamp = this.#byAge.peek()?.timestamp ?? null;
     return { ...this.#counts, bytes: this.#bytes, oldestTimestamp };
@@ -57,6 +62,7 @@ export class Places {
     record.heap = heap;
     heap.push(record);
     this.#counts[state] += 1;
+    if (state === 'leased') this.#leasedBytes += record.bytes;
     if (state === 'ready') this.#byAge.push(record);
     if (state !== 'leased' && expiryOf(record) !== null) this.#byExpiry.push(record);
     this.#journal.note(() => this.pull(record));
@@ -68,6 +74,7 @@ export class Places {
     const heap = record.heap!;
     heap.removeAt(record.heapIndex);
     this.#counts[state] -= 1;
+    if (state === 'leased') this.#leasedBytes -= record.bytes;
     if (state === 'ready') this.#byAge.removeAt(record.ageIndex);
     if (state !== 'leased' && expiryOf(record) !== null) {
       this.#byExpiry.removeAt(record.expiryIndex);

@@ -206,7 +206,7 @@ function newPlace(
   publishId: string | null,
   now: number,
 ): Place {
-  const { priority } = message;
+  const priority = Math.min(message.priority, target.maxPriority);
   const queue = store.queue(target);
   const sequence = queue.nextSequence();
   const created = queue.createId(now, sequence);

@@ -53,6 +53,10 @@ export class MemoryQueue {
     return this.#places.bytes;
   }
 
+  get leasedBytes(): number {
+    return this.#places.leasedBytes;
+  }
+
   get leased(): number {
     return this.#places.leased.size;
   }

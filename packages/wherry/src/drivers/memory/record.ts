@@ -4,7 +4,7 @@ import type {
   PayloadEncoding,
   StoredMessage,
 } from '../../core/driver.ts';
-import type { Death, Lease, MessageState, NewDeath } from '../../core/message.ts';
+import type { Death, DeathRoute, Lease, MessageState, NewDeath } from '../../core/message.ts';
 import type { Heap } from './heap.ts';
 import type { MemoryQueue } from './queue.ts';
 
@@ -169,5 +169,21 @@ export function frozenProperties(properties: MessageProperties | null): MessageP
 
 /** The same for a death record. */
 export function frozenDeaths(deaths: readonly Death[]): readonly Death[] {
-  return Object.freeze(deaths.map((death) => Object.freeze({ ...death })));
+  return Object.freeze(deaths.map(frozenDeath));
+}
+
+/** The same for one death. */
+export function frozenDeath<D extends NewDeath>(death: D): D {
+  const { route } = death;
+  return Object.freeze(
+    route === undefined ? { ...death } : { ...death, route: frozenRoute(route) },
+  );
+}
+
+function frozenRoute(route: DeathRoute): DeathRoute {
+  return Object.freeze({
+    ...route,
+    routingKeys: Object.freeze([...route.routingKeys]),
+    toRoutingKeys: Object.freeze([...route.toRoutingKeys]),
+  });
 }

@@ -28,8 +28,11 @@ export function makeRoom(
 
 function exceededLimit(store: MemoryStore, ref: QueueRef, bytes: number): Limit | null {
   const queue = store.queue(ref);
-  if (queue.size + 1 > ref.maxSize) return 'maxSize';
-  return queue.bytes + bytes > ref.maxBytes ? 'maxBytes' : null;
+  const isBoundOnAll = ref.boundOn === 'stored';
+  const size = isBoundOnAll ? queue.size : queue.size - queue.leased;
+  if (size + 1 > ref.maxSize) return 'maxSize';
+  const stored = isBoundOnAll ? queue.bytes : queue.bytes - queue.leasedBytes;
+  return stored + bytes > ref.maxBytes ? 'maxBytes' : null;
 }
 
 /**
@@ -77,7 +80,7 @@ export function transferred(
     body: record.body,
     bytes: record.bytes,
     properties: record.properties,
-    priority: record.priority,
+    priority: Math.min(record.priority, target.maxPriority),
     groupId: record.groupId,
     deduplicationId: record.deduplicationId,
     timestamp: record.timestamp,

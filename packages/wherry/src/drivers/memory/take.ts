@@ -18,9 +18,22 @@ export function take(store: MemoryStore, request: TakeRequest): TakeResult {
     queue.lease(record, { consumerId, token: store.nextToken(), until, cause: null });
     return toLeasedMessage(record);
   };
-  if (request.ids === undefined) return takeInOrder(queue, request, now, lease);
-  const found = takeByIds(store, queue, request.ids, now);
-  return { messages: found.slice(0, request.max).map(lease), retryIn: null };
+  const result =
+    request.ids === undefined
+      ? takeInOrder(queue, request, now, lease)
+      : takeGiven(takeByIds(store, queue, request.ids, now), request, lease);
+  if (request.queue.boundOn === 'waiting' && result.messages.length > 0) {
+    store.notifier.notify(queue.number, 'room');
+  }
+  return result;
+}
+
+function takeGiven(
+  found: readonly MessageRecord[],
+  { max }: TakeRequest,
+  lease: LeaseOne,
+): TakeResult {
+  return { messages: found.slice(0, max).map(lease), retryIn: null };
 }
 
 function takeInOrder(

@@ -1,7 +1,7 @@
 export interface Migration {
   readonly number: number;
   readonly title: string;
-  /** In the folder sql, in this order. */
+  /** In the folder sql, in this order. A function that a later one replaces is in that one's only. */
   readonly files: readonly string[];
 }
 
@@ -40,5 +40,10 @@ export const MIGRATIONS: readonly Migration[] = [
       'counts.sql',
       'purge.sql',
     ],
+  },
+  {
+    number: 2,
+    title: 'the highest priority of a queue, bounds on what waits',
+    files: ['store_message.sql', 'exceeded_limit.sql'],
   },
 ];

@@ -118,7 +118,7 @@ function columnsOf(
     bodies.add(message);
     sizes.push(message.bytes);
     queueIndexes.add(indexes.get(target.number)!);
-    priorities.add(message.priority);
+    priorities.add(Math.min(message.priority, target.maxPriority));
     encodings.add(encodingOf(message));
     properties.add(message.properties && JSON.stringify(message.properties));
     delays.add(message.deliverAt === null && message.delay > 0 ? message.delay : null);

@@ -1,10 +1,15 @@
-import type { MessageProperties, PayloadEncoding, StoredMessage } from '../../core/driver.ts';
+import {
+  isTextual,
+  type MessageProperties,
+  type PayloadEncoding,
+  type StoredMessage,
+} from '../../core/driver.ts';
 import type { Death, Lease, MessageState, NewDeath } from '../../core/message.ts';
 import { messageIdMaker } from '../../core/message-id.ts';
 import { numbersIn } from './arrays.ts';
 
 /** As the column `encoding` has them. */
-const ENCODINGS: readonly PayloadEncoding[] = ['json', 'text', 'bytes'];
+const ENCODINGS: readonly PayloadEncoding[] = ['json', 'text', 'bytes', 'amqp'];
 /** Added to that of text that PostgreSQL takes for none. */
 const WITH_ZERO = 4;
 
@@ -143,7 +148,7 @@ function bodyReader({
   }
   const bytes = bodies ?? Buffer.from(texts!);
   return (encoding, start, end) =>
-    encoding === 'bytes'
-      ? new Uint8Array(bytes.subarray(start, end))
-      : bytes.toString('utf8', start, end);
+    isTextual(encoding)
+      ? bytes.toString('utf8', start, end)
+      : new Uint8Array(bytes.subarray(start, end));
 }

@@ -17,7 +17,7 @@ interface TakenRow extends EnvelopesRow {
 
 /** ready -> leased. */
 export async function take(context: DataContext, request: TakeRequest): Promise<TakeResult> {
-  const { database } = context;
+  const { database, notifier } = context;
   const { queue, consumerId } = request;
   let row: TakenRow | undefined;
   do {
@@ -28,6 +28,7 @@ export async function take(context: DataContext, request: TakeRequest): Promise<
   const { is_missing, retry_in, until, lease_numbers } = row!;
   if (is_missing === true) throw new QueueNotFoundError(queue.name);
   if (row!.sequences === null) return { messages: [], retryIn: retry_in };
+  if (queue.boundOn === 'waiting') notifier.happened(queue.number, 'room');
   const leases = numbersIn(lease_numbers);
   const messages = unpack(row!, database.salt, (index) => ({
     queueName: queue.name,

@@ -22,9 +22,10 @@ function encodeDeath(death: Death): Buffer {
   return entry;
 }
 
-/** @returns error and stack as JSON, or '' when there is neither */
-export function restOfDeath({ error, stack }: NewDeath): string {
-  return error === undefined && stack === undefined ? '' : JSON.stringify({ error, stack });
+/** @returns error, stack and route as JSON, or '' when there is none of them */
+export function restOfDeath({ error, stack, route }: NewDeath): string {
+  const json = JSON.stringify({ error, stack, route });
+  return json === '{}' ? '' : json;
 }
 
 /** @param end where the entries end in `bytes` */
@@ -42,7 +43,7 @@ export function decodeDeaths(bytes: Buffer, start: number, end: number): Death[]
       reason: bytes.toString('utf8', reasonAt, timeAt) as DeathReason,
       time: bytes.readUIntBE(timeAt, 6),
       count: bytes.readUInt32BE(timeAt + 6),
-      ...(rest !== '' && (JSON.parse(rest) as Pick<Death, 'error' | 'stack'>)),
+      ...(rest !== '' && (JSON.parse(rest) as Pick<Death, 'error' | 'stack' | 'route'>)),
     });
   }
   return deaths;

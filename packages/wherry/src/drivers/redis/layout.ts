@@ -20,6 +20,7 @@ export const KINDS: readonly (readonly [PayloadEncoding, Characters])[] = [
   ['text', 'utf8'],
   ['text', 'utf16le'],
   ['bytes', null],
+  ['amqp', null],
 ];
 
 /** What only some messages have, in JSON: short names, for they are stored with each. */

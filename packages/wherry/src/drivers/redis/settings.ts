@@ -5,10 +5,13 @@ interface Settings {
   readonly name: string;
   readonly maxSize?: number;
   readonly maxBytes?: number;
+  /** Its bounds do not count what is leased. */
+  readonly countsWaiting?: boolean;
   readonly dropOldest?: boolean;
   /** Which of the queues of the call, and its settings as this queue knows them. */
   readonly evictTo?: { readonly place: number; readonly ref: Settings };
   readonly ttl?: number;
+  readonly maxPriority?: number;
   readonly window?: number;
   readonly maxInFlight?: number;
   readonly slots?: number;
@@ -16,6 +19,8 @@ interface Settings {
   readonly groupRate?: RateLimit;
 }
 
+/** No message has a higher priority. */
+const PRIORITY_MAX = 255;
 /** As many slots as no group ever fills. */
 const SLOTS_MAX = 2 ** 31;
 
@@ -26,9 +31,11 @@ export function settingsOf(queue: QueueRef, evictTo?: Settings['evictTo']): Sett
     name: queue.name,
     ...(maxSize !== Infinity && { maxSize }),
     ...(maxBytes !== Infinity && { maxBytes }),
+    ...(queue.boundOn === 'waiting' && { countsWaiting: true }),
     ...(queue.overflow === 'drop-oldest' && { dropOldest: true }),
     ...(evictTo !== undefined && { evictTo }),
     ...(queue.messageTtl !== null && { ttl: queue.messageTtl }),
+    ...(queue.maxPriority < PRIORITY_MAX && { maxPriority: queue.maxPriority }),
     ...(queue.deduplicationWindow > 0 && { window: queue.deduplicationWindow }),
     ...(maxInFlight !== Infinity && { maxInFlight }),
     ...(groupMaxInFlight !== 1 && { slots: Math.min(groupMaxInFlight, SLOTS_MAX) }),

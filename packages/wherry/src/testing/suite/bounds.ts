@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AspectTests } from './aspect.ts';
-import { newMessage, type StoredOutcome } from './fixture.ts';
+import { newMessage, receiptOf, type StoredOutcome } from './fixture.ts';
 
 export const boundTests: AspectTests = {
   'G8 no more than maxSize are stored, in whatever state': async (t) => {
@@ -172,6 +172,88 @@ export const boundTests: AspectTests = {
     assert.deepEqual(await t.states(queue), { ready: 1, scheduled: 0, leased: 1 });
     await t.settle(queue, g2);
     assert.deepEqual(await t.takeTexts(queue), ['g4']);
+  },
+
+  'G8 where a bound counts what waits, what is leased takes no room': async (t) => {
+    const queue = await t.createQueue('waiting', { maxSize: 2, boundOn: 'waiting' });
+    const full = { status: 'full', queue: 'waiting', limit: 'maxSize' };
+    await t.sendAll(queue, ['a', 'b']);
+    assert.deepEqual(await t.publish([queue], newMessage('too much')), full);
+    const [a, b] = await t.take(queue);
+    await t.send(queue, 'c');
+    await t.send(queue, 'd', { delay: 50 });
+    assert.deepEqual(await t.publish([queue], newMessage('too much')), full);
+    await t.settle(queue, b!);
+    assert.deepEqual(await t.publish([queue], newMessage('too much')), full);
+    await t.release(queue, a!, { as: 'requeue' });
+    assert.deepEqual(await t.states(queue), { ready: 2, scheduled: 1, leased: 0 }, 'never refused');
+    await t.takeOne(queue);
+    assert.deepEqual(await t.publish([queue], newMessage('too much')), full);
+    await t.takeOne(queue);
+    await t.send(queue, 'e');
+  },
+
+  'G8 where a bound counts the bytes that wait, what is leased takes no room': async (t) => {
+    const queue = await t.createQueue('waiting', { maxBytes: 10, boundOn: 'waiting' });
+    const full = { status: 'full', queue: 'waiting', limit: 'maxBytes' };
+    await t.send(queue, 'a', { bytes: 6 });
+    await t.send(queue, 'b', { bytes: 4, priority: 1 });
+    assert.deepEqual(await t.publish([queue], newMessage('c')), full);
+    const b = await t.takeOne(queue);
+    assert.equal(b.body, 'b');
+    await t.send(queue, 'c', { bytes: 3 });
+    assert.deepEqual(await t.publish([queue], newMessage('d', { bytes: 2 })), full);
+    await t.send(queue, 'd', { bytes: 1 });
+    assert.equal((await t.take(queue)).length, 3);
+    assert.deepEqual(await t.publish([queue], newMessage('e', { bytes: 11 })), full);
+    await t.settle(queue, b);
+    await t.send(queue, 'e', { bytes: 10 });
+  },
+
+  'G8 where a bound counts what waits, as much is dropped as waits too much': async (t) => {
+    const dead = await t.createQueue('dead');
+    const limits = { maxSize: 2, overflow: 'drop-oldest', boundOn: 'waiting' } as const;
+    const queue = await t.createQueue('dropping', { ...limits, evictTo: dead });
+    await t.sendAll(queue, ['a', 'b']);
+    const held = await t.takeOne(queue);
+    const outcome = (await t.publish([queue], newMessage('c'))) as StoredOutcome;
+    assert.deepEqual([outcome.status, outcome.evicted], ['stored', undefined]);
+    await t.release(queue, held);
+    await t.send(queue, 'd');
+    assert.deepEqual(await t.takeTexts(dead), ['a', 'b']);
+    assert.deepEqual(await t.takeTexts(queue), ['c', 'd']);
+  },
+
+  'G8 where the dead letters count what waits, what is leased there takes no room': async (t) => {
+    const dead = await t.createQueue('dead', { maxSize: 1, boundOn: 'waiting' });
+    const limits = { maxSize: 1, overflow: 'drop-oldest', evictTo: dead } as const;
+    const queue = await t.createQueue('dropping', limits);
+    await t.sendAll(queue, ['a', 'b']);
+    const full = { status: 'full', queue: 'dropping', limit: 'maxSize' };
+    assert.deepEqual(await t.publish([queue], newMessage('c')), full);
+    assert.deepEqual(await t.takeTexts(dead), ['a']);
+    await t.send(queue, 'c');
+    assert.deepEqual(await t.takeTexts(dead), ['b']);
+  },
+
+  'G8 where a bound counts what waits, a move to a full queue changes nothing': async (t) => {
+    const source = await t.createQueue('source');
+    const full = await t.createQueue('full', { maxSize: 1, boundOn: 'waiting' });
+    await t.sendAll(source, ['a', 'b', 'c']);
+    const receipts = (await t.take(source)).map((leased) => receiptOf(source, leased));
+    const move = async (index: number): Promise<string> => {
+      const [outcome] = await t.driver.move([{ receipt: receipts[index]!, targets: [full] }]);
+      return outcome!.status;
+    };
+    assert.equal(await move(0), 'moved');
+    assert.equal(await move(1), 'full');
+    const held = receiptOf(full, await t.takeOne(full));
+    assert.equal(await move(1), 'moved');
+    const [back] = await t.driver.move([{ receipt: held, targets: [full] }]);
+    assert.deepEqual(back, { status: 'full', queue: 'full' }, 'its own place was none');
+    assert.deepEqual(await t.states(full), { ready: 1, scheduled: 0, leased: 1 });
+    const left = await t.driver.settle([receipts[2]!, held]);
+    assert.deepEqual(left, []);
   },
 
   'a refused fan-out drops nothing': {

@@ -183,6 +183,7 @@ function limitsStep(fc: typeof FastCheck, queue: Queues): Steps {
     { max: 2, per: 301 },
   );
   const limits = fc.record({
+    boundOn: fc.constantFrom('stored', 'waiting'),
     maxInFlight: fc.constantFrom(Infinity, Infinity, 1, 3),
     groupMaxInFlight: fc.integer({ min: 1, max: 3 }),
     rateLimit: rate,
@@ -222,10 +223,12 @@ function leaseSteps(
     suspect: fc.constantFrom(undefined, undefined, false, true),
     parked: fc.constantFrom(undefined, undefined, null, parked),
   });
+  const route = { exchange: '', routingKeys: ['queue 0'], toExchange: 'dlx', toRoutingKeys: ['k'] };
   const death = fc.constantFrom(
     undefined,
     { queue: 'queue 0', reason: 'rejected', error: 'failed' } as const,
     { queue: 'queue 1', reason: 'expired' } as const,
+    { queue: 'queue 0', reason: 'rejected', route } as const,
   );
   const queues = copiesTo(gaps, fc.uniqueArray(queue, { minLength: 0, maxLength: 2 }));
   const ms = fc.constantFrom(1, 200, 2_000);

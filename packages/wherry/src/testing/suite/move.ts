@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import type { MoveOutcome, QueueRef } from '../../core/driver.ts';
-import type { NewDeath } from '../../core/message.ts';
+import type { Death, DeathRoute, NewDeath } from '../../core/message.ts';
 import type { AspectTests } from './aspect.ts';
 import { type Fixture, newMessage, receiptOf } from './fixture.ts';
 
 const REJECTED: NewDeath = { queue: 'source', reason: 'rejected', error: 'boom', stack: 'at x' };
+
+function routeTo(key: string): DeathRoute {
+  return { exchange: '', routingKeys: ['source'], toExchange: 'dlx', toRoutingKeys: [key, 'cc'] };
+}
 
 /** Takes the next of `source` and moves it. */
 async function moveNext(
@@ -99,6 +103,33 @@ export const moveTests: AspectTests = {
     assert.deepEqual((await t.get(id)).deaths, deaths);
     await moveNext(t, other, [source]);
     assert.deepEqual((await t.get(id)).deaths, deaths, 'a redrive records no death');
+  },
+
+  'a death keeps the route that the message went; of equal ones the latest': async (t) => {
+    const source = await t.createQueue('source');
+    const other = await t.createQueue('other');
+    const id = await t.send(source, 'a');
+    const first = { ...REJECTED, route: routeTo('first') };
+    await moveNext(t, source, [other], first);
+    const time = t.clock.now();
+    assert.deepEqual((await t.get(id)).deaths, [{ ...first, time, count: 1 }]);
+    await moveNext(t, other, [source], { queue: 'other', reason: 'expired' });
+    const second: NewDeath = { ...REJECTED, route: routeTo('ü') };
+    await moveNext(t, source, [other], second);
+    const expired: Death = { queue: 'other', reason: 'expired', time, count: 1 };
+    assert.deepEqual((await t.get(id)).deaths, [expired, { ...second, time, count: 2 }]);
+    await moveNext(t, other, [source], { queue: 'other', reason: 'expired' });
+    await moveNext(t, source, [other], REJECTED);
+    const { deaths } = await t.get(id);
+    assert.deepEqual(deaths.at(-1), { ...REJECTED, time, count: 3 }, 'the latest went no route');
+  },
+
+  'a parked message keeps the route that it would go': async (t) => {
+    const queue = await t.createQueue('parking');
+    const id = await t.send(queue, 'a');
+    const parked: NewDeath = { queue: 'parking', reason: 'rejected', route: routeTo('later') };
+    await t.release(queue, await t.takeOne(queue), { parked });
+    assert.deepEqual((await t.get(id)).parked, parked);
   },
 
   'a move to several queues gives the first the id, the others copies': async (t) => {

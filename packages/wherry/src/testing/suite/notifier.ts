@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { QueueRef } from '../../core/driver.ts';
 import type { AspectTests } from './aspect.ts';
-import { eventually, type Fixture, receiptOf } from './fixture.ts';
+import { eventually, type Fixture, newMessage, receiptOf } from './fixture.ts';
 
 /** Runs an action and waits until the queue's subscribers were told. */
 async function expectNotice(
@@ -89,6 +89,11 @@ export const notifierTests: AspectTests = {
     );
     await t.send(queue, 'd');
     await expectNotice(t, queue, 'room', () => t.driver.purge(queue));
+    const waiting = await t.createQueue('waiting', { maxSize: 2, boundOn: 'waiting' });
+    await t.sendAll(waiting, ['a', 'b']);
+    const { status } = await t.publish([waiting], newMessage('c'));
+    assert.equal(status, 'full');
+    await expectNotice(t, waiting, 'room', () => t.take(waiting));
   },
 
   'who unsubscribed is told nothing': async (t) => {

@@ -22,6 +22,9 @@ const AFTER_RESTART: Readonly<
     await t.send(queue, 'delayed', { delay: 5_000, ttl: 1_000 });
     const bytes = Uint8Array.of(0, 255, 1);
     await t.send(queue, '', { encoding: 'bytes', body: bytes, bytes: 3 });
+    const route = { exchange: 'x', routingKeys: ['k'], toExchange: 'y', toRoutingKeys: ['k', 'l'] };
+    const death = { queue: 'before', reason: 'rejected', time: 7, count: 1, route } as const;
+    await t.send(queue, '', { encoding: 'amqp', body: bytes, bytes: 3, deaths: [death] });
     const leased = await t.takeOne(queue, { max: 1 });
     await t.release(queue, leased, { delay: 700 });
     const ready = await t.browse(queue, 'ready');

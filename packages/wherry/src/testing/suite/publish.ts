@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { NewMessage, PayloadEncoding } from '../../core/driver.ts';
+import type { Death } from '../../core/message.ts';
 import type { AspectTests } from './aspect.ts';
 import { newMessage, receiptOf, type StoredOutcome } from './fixture.ts';
 
@@ -13,6 +15,9 @@ const TEXTS: readonly string[] = [
   'x'.repeat(300_000),
   'ÿ'.repeat(70_000),
 ];
+
+/** How bytes may have come to be. */
+const BINARY: readonly PayloadEncoding[] = ['bytes', 'amqp'];
 
 export const publishTests: AspectTests = {
   'G1 a message is stored as it was given': async (t) => {
@@ -65,16 +70,44 @@ export const publishTests: AspectTests = {
   },
 
   'G1 bytes come back byte by byte, and belong to their holders': async (t) => {
-    const queue = await t.createQueue('bytes');
-    const given = Uint8Array.from({ length: 256 }, (_, index) => index);
-    const expected = [...given];
-    const id = await t.send(queue, '', { encoding: 'bytes', body: given, bytes: 256 });
-    given.fill(0);
-    const seen = (await t.get(id)).body as Uint8Array;
-    assert.ok(seen instanceof Uint8Array);
-    assert.deepEqual([...seen], expected);
-    seen.fill(0);
-    assert.deepEqual([...((await t.takeOne(queue)).body as Uint8Array)], expected);
+    for (const encoding of BINARY) {
+      const queue = await t.createQueue(encoding);
+      const given = Uint8Array.from({ length: 256 }, (_, index) => index);
+      const expected = [...given];
+      const id = await t.send(queue, '', { encoding, body: given, bytes: 256 });
+      given.fill(0);
+      const stored = await t.get(id);
+      assert.equal(stored.encoding, encoding);
+      const seen = stored.body as Uint8Array;
+      assert.ok(seen instanceof Uint8Array);
+      assert.deepEqual([...seen], expected);
+      seen.fill(0);
+      assert.deepEqual([...((await t.takeOne(queue)).body as Uint8Array)], expected);
+    }
+  },
+
+  'G1 texts and bytes of one batch come back as what they are': async (t) => {
+    const queue = await t.createQueue('mixed');
+    const given = Uint8Array.of(0x41, 0, 0xc3, 0xbc, 0xff);
+    const bodies: Record<PayloadEncoding, string | Uint8Array> = {
+      amqp: given,
+      text: 'ü\u0000',
+      bytes: given,
+      json: '"ü"',
+    };
+    const messages = Object.entries(bodies).map(([encoding, body]) =>
+      newMessage('', { encoding: encoding as PayloadEncoding, body, bytes: 5 }),
+    );
+    const plain = ({ encoding, body }: Pick<NewMessage, 'encoding' | 'body'>): unknown => [
+      encoding,
+      typeof body === 'string' ? body : [...body],
+    ];
+    for (const some of [messages, messages.slice(0, 1), messages.slice(2)]) {
+      await t.driver.publish(some.map((message) => ({ targets: [queue], message })));
+      const taken = await t.take(queue);
+      // Not in any order: a queue may be spread.
+      assert.deepEqual(new Set(taken.map(plain)), new Set(some.map(plain)));
+    }
   },
 
   'G1 what was given may change later without effect': async (t) => {
@@ -136,9 +169,11 @@ export const publishTests: AspectTests = {
       time: 5,
       count: 2,
       error: 'e',
+      route: { exchange: 'x', routingKeys: ['k'], toExchange: 'dlx', toRoutingKeys: ['k'] },
     } as const;
-    const deaths = [{ ...before }];
+    const deaths = structuredClone([before]) as Death[];
     const id = await t.send(queue, 'a', { deaths });
+    (deaths[0]!.route!.routingKeys as string[]).push('added');
     deaths.length = 0;
     assert.deepEqual((await t.get(id)).deaths, [before]);
     const receipt = receiptOf(queue, await t.takeOne(queue));

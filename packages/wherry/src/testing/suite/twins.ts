@@ -29,14 +29,21 @@ export interface TakeSpec extends Pick<
 /** What of a queue changes while a history runs. */
 export type FlowLimits = Pick<
   QueueRef,
-  'maxInFlight' | 'groupMaxInFlight' | 'rateLimit' | 'groupRateLimit'
+  'boundOn' | 'maxInFlight' | 'groupMaxInFlight' | 'rateLimit' | 'groupRateLimit'
 >;
 
 /** Queues in which bounds, evictions, windows and TTLs meet within a few messages. */
-const DEAD: Partial<QueueRef> = { maxSize: 4 };
+const DEAD: Partial<QueueRef> = { maxSize: 4, maxPriority: 2 };
 const LIMITS: readonly Partial<QueueRef>[] = [
   { deduplicationWindow: 1_000 },
-  { maxSize: 6, messageTtl: 400, deduplicationWindow: 300, maxInFlight: 3, groupMaxInFlight: 2 },
+  {
+    maxSize: 6,
+    maxPriority: 1,
+    messageTtl: 400,
+    deduplicationWindow: 300,
+    maxInFlight: 3,
+    groupMaxInFlight: 2,
+  },
   { maxSize: 5, maxBytes: 40, overflow: 'drop-oldest', rateLimit: { max: 3, per: 300 } },
 ];
 /** The one that drops its oldest. */

@@ -39,6 +39,7 @@ test('an exchange gets its defaults', () => {
     type: 'fanout',
     alternateExchange: null,
     internal: false,
+    attributes: null,
   });
 });
 
@@ -65,6 +66,7 @@ test('the other settings of an exchange are checked', () => {
   refuses(() => parseExchange(exchange({ type: 'queue' })), "'queue'", 'direct, fanout, topic');
   refuses(() => parseExchange(exchange({ type: 'constructor' })), "'constructor'");
   refuses(() => parseExchange(exchange({ internal: 'no' })), 'internal', "'no'");
+  refuses(() => parseExchange(exchange({ attributes: ['no'] })), 'attributes', 'plain object');
 });
 
 test('a binding gets its defaults; asking for no headers is asking for none', () => {
@@ -74,6 +76,7 @@ test('a binding gets its defaults; asking for no headers is asking for none', ()
     routingKey: '',
     headers: null,
     match: 'all',
+    arguments: null,
   };
   assert.deepEqual(parseBinding(binding()), parsed);
   assert.deepEqual(parseBinding(binding({ headers: {} })), parsed);
@@ -115,6 +118,7 @@ test('the headers of a binding are checked', () => {
   for (const notPlain of [['h'], new Map([['h', 1]]), 'h', 1]) {
     refuses(() => parseBinding(binding({ headers: notPlain })), 'plain object');
   }
+  refuses(() => parseBinding(binding({ arguments: {} })), 'arguments', 'string');
   refuses(() => parseBinding(binding({ match: 'some' })), "'some'", 'all-with-x');
   refuses(() => parseBinding(binding({ headers: { 'x-match': 'any' } })), "match: 'any'");
 });
@@ -148,9 +152,17 @@ test('two bindings share an identity exactly when they are equal', () => {
       routingKey: fc.constantFrom('', 'a', '"'),
       headers: fc.option(fc.dictionary(text, value, { maxKeys: 2 })),
       match: fc.constantFrom<'all' | 'any'>('all', 'any'),
+      arguments: fc.constantFrom(null, '', 'a', '{}'),
     })
     .map(parseBinding);
-  const fields = ['exchange', 'destination', 'routingKey', 'headers', 'match'] as const;
+  const fields = [
+    'exchange',
+    'destination',
+    'routingKey',
+    'headers',
+    'match',
+    'arguments',
+  ] as const;
   fc.assert(
     fc.property(bindings, bindings, fc.subarray([...fields]), (one, other, taken) => {
       const mixed: Binding = {

@@ -82,6 +82,46 @@ test('a store of format 1 opens with all that is in it, and goes on', async (t) 
   await fixture.driver.open();
 });
 
+/**
+ * A folder of format 2, compressed: one message of each encoding there was, the first of them leased,
+ * a group whose two messages may go, and a fence. Made as the one above.
+ */
+const FORMAT_2 = new URL('format-2.mdb.gz', import.meta.url);
+
+test('a store of format 2 opens with all that is in it, and takes contents of AMQP', async (t) => {
+  const fixture = await Fixture.create(t);
+  const { clock, driver } = fixture;
+  await driver.close();
+  writeFileSync(join(fixture.path, 'data.mdb'), gunzipSync(readFileSync(FORMAT_2)));
+  await driver.open();
+  const [entry] = await driver.topology.load();
+  const queue = unboundedQueue(entry!.name, entry!.number, { groupMaxInFlight: 2 });
+  const fence = { key: 'k', value: 3 };
+  const body = Uint8Array.of(1, 0, 255);
+  assert.deepEqual(await fixture.publish(queue, { fence }), [''], 'the fence stands');
+  await fixture.publish(queue, { encoding: 'amqp', body });
+  await fixture.reopen();
+  clock.advance(1_000);
+  const [swept] = (await fixture.driver.sweep(9)).messages;
+  assert.deepEqual([swept!.encoding, swept!.body, swept!.priority], ['json', '{"a":1}', 9]);
+  const taken = await fixture.take(queue);
+  assert.deepEqual(
+    taken.map((message) => [message.encoding, [...Buffer.from(message.body)]]),
+    [
+      ['bytes', [0, 255]],
+      ['text', [...Buffer.from('g1')]],
+      ['text', [...Buffer.from('g2')]],
+      ['text', [...Buffer.from('fenced')]],
+      ['amqp', [...body]],
+    ],
+  );
+  const death = { queue: 'before', reason: 'rejected', time: 5, count: 2, error: 'e' };
+  assert.deepEqual(taken[0]!.deaths, [death]);
+  await fixture.driver.close();
+  assert.deepEqual((await doctor(fixture.path)).problems, []);
+  await fixture.driver.open();
+});
+
 test('opening and closing changes nothing that is stored', async (t) => {
   const fixture = await Fixture.create(t);
   const queue = await fixture.createQueue('queue');

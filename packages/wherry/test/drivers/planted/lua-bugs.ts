@@ -88,4 +88,19 @@ export const LUA_BUGS: Readonly<Record<string, LuaBug>> = {
     correct: '  if own_bucket then\n    spend(own_bucket)\n  end',
     wrong: '',
   },
+  'a moved message keeps its priority': {
+    breaks: 'a moved message keeps what its target has',
+    correct: 'priority_for(queue, message.priority)',
+    wrong: 'message.priority',
+  },
+  'a message sent by itself keeps its priority': {
+    breaks: 'what is sent with a higher priority',
+    correct: 'priority = priority_for(queue, run.priority),\n    timestamp = now',
+    wrong: 'priority = run.priority,\n    timestamp = now',
+  },
+  'a bound on the bytes that wait counts what is leased': {
+    breaks: 'G8 where a bound counts the bytes that wait',
+    correct: 'queue.bytes - leased_bytes(queue) + bytes',
+    wrong: 'queue.bytes + bytes',
+  },
 };

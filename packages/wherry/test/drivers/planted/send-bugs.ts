@@ -187,4 +187,64 @@ export const SEND_BUGS: Readonly<Record<string, Bug>> = {
       });
     },
   },
+  'a priority is stored as it was given': {
+    breaks: 'G5 a higher priority',
+    inHistories: true,
+    plant: (driver) =>
+      override(driver, {
+        publish: publishTo(driver, (queue) => ({ ...queue, maxPriority: 255 })),
+      }),
+  },
+  'the first queue says for all how high a priority is': {
+    breaks: 'each queue of a fan-out stores what it has of the priority',
+    inHistories: true,
+    plant: (driver) =>
+      override(driver, {
+        publish: (items, options) =>
+          driver.publish(
+            items.map(({ targets, message }) => {
+              const maxPriority = targets[0]?.maxPriority ?? 255;
+              return { targets: targets.map((target) => ({ ...target, maxPriority })), message };
+            }),
+            options,
+          ),
+      }),
+  },
+  'a moved message keeps its priority': {
+    breaks: 'a moved message keeps what its target has',
+    inHistories: true,
+    plant: (driver) =>
+      override(driver, {
+        move: (items) =>
+          driver.move(
+            items.map(({ targets, ...item }) => ({
+              ...item,
+              targets: targets.map((target) => ({ ...target, maxPriority: 255 })),
+            })),
+          ),
+      }),
+  },
+  'a death forgets its route': {
+    breaks: 'a death keeps the route',
+    inHistories: true,
+    plant: (driver) =>
+      override(driver, {
+        move: (items) =>
+          driver.move(
+            items.map(({ death, ...item }) => {
+              if (death === undefined) return item;
+              const { route: _, ...rest } = death;
+              return { ...item, death: rest };
+            }),
+          ),
+      }),
+  },
+  'what is leased always takes room': {
+    breaks: 'G8 where a bound counts what waits',
+    inHistories: true,
+    plant: (driver) =>
+      override(driver, {
+        publish: publishTo(driver, (queue) => ({ ...queue, boundOn: 'stored' })),
+      }),
+  },
 };

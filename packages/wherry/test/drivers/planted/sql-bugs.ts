@@ -198,4 +198,16 @@ export const SQL_BUGS: Readonly<Record<string, SqlBug>> = {
     correct: '1 + coalesce(',
     wrong: '1 + 0 * coalesce(',
   },
+  'what is dropped keeps its priority': {
+    breaks: 'what is dropped keeps what the dead letters have',
+    file: 'store_message.sql',
+    correct: 'least(priority, target.max_priority)',
+    wrong: 'priority',
+  },
+  'a bound on the bytes that wait counts what is leased': {
+    breaks: 'G8 where a bound counts the bytes that wait',
+    file: 'exceeded_limit.sql',
+    correct: 'total.bytes - wherry.leased_bytes(target.number)',
+    wrong: 'total.bytes',
+  },
 };

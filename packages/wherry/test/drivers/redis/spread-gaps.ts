@@ -8,6 +8,7 @@ const ONE_ORDER = [
   'G5 the higher priority is leased first, also in a batch of several',
   'G5 a delayed message takes the place of its sending once it is due',
   'G5 a released message keeps its priority',
+  'G5 a higher priority than the queue has counts as its highest',
   'G6 a suspect that was not begun stays one',
   'G7 a moved message takes the last place in its target',
   'G11 of one group one message is held, the next in order follows',
@@ -54,6 +55,8 @@ const SMALL_LIMITS = [
   'G8 a queue that refuses drops nothing to its dead letters',
   'G8 what is dropped goes to the dead letters, where there are some',
   'G2 G8 nothing is dropped when the dead letters have no room for it',
+  'G8 where the dead letters count what waits, what is leased there takes no room',
+  'G8 where a bound counts what waits, a move to a full queue changes nothing',
   'a refused fan-out drops nothing',
   'takers are told when a lease ends that kept others from going',
   'G1-G13 random histories look as in the memory driver',
@@ -79,6 +82,9 @@ const ONE_LIMIT = [
   'G8 drop-oldest drops the oldest ready one, whatever its priority',
   'G8 drop-oldest makes as much room as the message needs',
   'G8 a message that can never fit drops nothing',
+  'G8 where a bound counts what waits, what is leased takes no room',
+  'G8 where a bound counts the bytes that wait, what is leased takes no room',
+  'G8 where a bound counts what waits, as much is dropped as waits too much',
   "G8 G11 dropping a group's head lets the group go on",
 ];
 

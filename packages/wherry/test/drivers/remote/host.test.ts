@@ -91,7 +91,7 @@ test('another version of the protocol is refused with the reason', async (t) => 
   const socket = await rawSocket(t, await serve(t, store));
   socket.write(frameOf(FRAME.hello, hello, helloOf(99)));
   const [answer] = (await once(socket, 'data')) as [Buffer];
-  assert.match(answer.toString(), /version 1 of the protocol, the program version 99/);
+  assert.match(answer.toString(), /version 2 of the protocol, the program version 99/);
 });
 
 test('one client too many is refused, and may come back later', async (t) => {

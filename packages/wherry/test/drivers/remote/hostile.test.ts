@@ -11,7 +11,13 @@ import type { Driver, QueueRef, TopologyChange } from '../../../src/core/driver.
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
 import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
 import { createRemoteDriver } from '../../../src/drivers/remote/index.ts';
-import { FRAME, frameOf, hello, MAGIC } from '../../../src/drivers/remote/wire/frames.ts';
+import {
+  FRAME,
+  frameOf,
+  hello,
+  MAGIC,
+  PROTOCOL_VERSION,
+} from '../../../src/drivers/remote/wire/frames.ts';
 import { MessageQueueSystem, SystemClock } from '../../../src/index.ts';
 import { newMessage, receiptOf, unboundedQueue } from '../../../src/testing/suite/fixture.ts';
 import { hostOnSocket, type Hosted } from './hosted.ts';
@@ -178,7 +184,13 @@ test('a session is dropped when what it confirms was never sent', async (t) => {
   for (const received of [null, 999]) {
     const socket: Socket = connectTcp(hosted.url.slice('unix:'.length));
     t.after(() => socket.destroy());
-    const greeting = { magic: MAGIC, version: 1, session, received, heartbeat: 1_000 };
+    const greeting = {
+      magic: MAGIC,
+      version: PROTOCOL_VERSION,
+      session,
+      received,
+      heartbeat: 1_000,
+    };
     socket.write(frameOf(FRAME.hello, hello, greeting));
     if (received === null) await once(socket, 'data');
     else await once(socket.resume(), 'close');

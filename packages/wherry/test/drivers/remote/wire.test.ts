@@ -27,9 +27,11 @@ function queueWith(evictTo: fc.Arbitrary<QueueRef | null>): fc.Arbitrary<QueueRe
     number: fc.maxSafeNat(),
     maxSize: amount,
     maxBytes: amount,
+    boundOn: fc.constantFrom('stored', 'waiting'),
     overflow: fc.constantFrom('reject', 'drop-oldest'),
     evictTo,
     messageTtl: fc.option(amount),
+    maxPriority: fc.nat(255),
     deduplicationWindow: amount,
     maxInFlight: amount,
     groupMaxInFlight: amount,
@@ -59,7 +61,7 @@ const content = {
 };
 const payload = fc.oneof(
   fc.record({ encoding: fc.constantFrom('json', 'text'), body: text }),
-  fc.record({ encoding: fc.constant('bytes'), body: fc.uint8Array() }),
+  fc.record({ encoding: fc.constantFrom('bytes', 'amqp'), body: fc.uint8Array() }),
 );
 
 const message = fc

@@ -9,7 +9,7 @@ export const exchangeParams: z.ZodType<{ exchange: string }> = z.strictObject({
   exchange: nameSchema,
 });
 
-export const exchangeInputSchema: z.ZodType<Omit<ExchangeConfig, 'name'>> = z
+export const exchangeInputSchema: z.ZodType<Omit<ExchangeConfig, 'name' | 'attributes'>> = z
   .strictObject({
     type: typeSchema,
     alternateExchange: nameSchema
@@ -20,12 +20,18 @@ export const exchangeInputSchema: z.ZodType<Omit<ExchangeConfig, 'name'>> = z
   })
   .meta({ id: 'ExchangeInput' });
 
+const attributesSchema = z
+  .record(z.string(), z.unknown())
+  .nullable()
+  .describe('What the protocol that declared it remembers of that.');
+
 export const exchangeSchema: z.ZodType = z
   .strictObject({
     name: z.string(),
     type: typeSchema,
     alternateExchange: z.string().nullable(),
     internal: z.boolean(),
+    attributes: attributesSchema,
   })
   .meta({ id: 'Exchange' });
 
@@ -49,6 +55,7 @@ export const bindingInputSchema: z.ZodType<BindingInput> = z
     routingKey: z.string().optional().describe('A key, or, at a topic exchange, a pattern.'),
     headers: headersSchema.optional().describe('What a headers exchange asks for.'),
     match: matchSchema.optional(),
+    arguments: z.string().nullable().optional().describe('As `GET /bindings` shows it.'),
   })
   .meta({ id: 'BindingInput' });
 
@@ -59,6 +66,7 @@ const bindingSchema = z
     routingKey: z.string(),
     headers: headersSchema.nullable(),
     match: matchSchema,
+    arguments: z.string().nullable().describe('What else tells it from others; opaque.'),
   })
   .meta({ id: 'Binding' });
 

@@ -89,6 +89,15 @@ const newDeathShape = {
   reason: z.enum(['rejected', 'max-retries', 'lease-expired', 'expired', 'overflow', 'invalid']),
   error: z.string().optional(),
   stack: z.string().optional(),
+  route: z
+    .strictObject({
+      exchange: z.string(),
+      routingKeys: z.array(z.string()),
+      toExchange: z.string(),
+      toRoutingKeys: z.array(z.string()),
+    })
+    .optional()
+    .describe('Where it had been published, and through which exchange it went on.'),
 };
 
 const deathSchema = z

@@ -30,8 +30,12 @@ const backoffSchema = z.union([
 /** Settings of a queue as a client gives them. */
 export const queueSettingsInputSchema: z.ZodType<QueueSettingsInput> = z
   .strictObject({
-    maxSize: boundSchema.optional().describe('Most messages, in all states; null: no bound.'),
-    maxBytes: boundSchema.optional().describe('Most bytes, in all states; null: no bound.'),
+    maxSize: boundSchema.optional().describe('Most messages; null: no bound.'),
+    maxBytes: boundSchema.optional().describe('Most bytes; null: no bound.'),
+    boundOn: z
+      .enum(['stored', 'waiting'])
+      .optional()
+      .describe('What the bounds count: messages in all states, or those not handed out.'),
     overflow: z
       .enum(['reject', 'drop-oldest', 'block'])
       .optional()
@@ -41,6 +45,27 @@ export const queueSettingsInputSchema: z.ZodType<QueueSettingsInput> = z
       .nullable()
       .optional()
       .describe("Where dead messages go; null: the system's dead-letter queue."),
+    deadLetterExchange: z
+      .union([z.literal(''), nameSchema])
+      .nullable()
+      .optional()
+      .describe('An exchange that dead messages go through, instead of `deadLetterQueue`.'),
+    deadLetterRoutingKey: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('By which key they go there; null: that under which they came.'),
+    discardDeadLetters: z
+      .boolean()
+      .optional()
+      .describe('Without one of its own: dead messages are dropped, not kept.'),
+    maxPriority: z
+      .int()
+      .min(0)
+      .max(255)
+      .nullable()
+      .optional()
+      .describe('A message of a higher priority counts as one of this; null: 255.'),
     maxRetries: z
       .int()
       .min(0)
@@ -74,9 +99,14 @@ const queueSettingsSchema = z
   .strictObject({
     maxSize: z.int().nullable(),
     maxBytes: z.int().nullable(),
+    boundOn: z.enum(['stored', 'waiting']),
     overflow: z.enum(['reject', 'drop-oldest', 'block']),
     messageTtl: millisecondsSchema.nullable(),
     deadLetterQueue: z.string().nullable(),
+    deadLetterExchange: z.string().nullable(),
+    deadLetterRoutingKey: z.string().nullable(),
+    discardDeadLetters: z.boolean(),
+    maxPriority: z.int().nullable(),
     maxRetries: z.int(),
     backoff: z.strictObject({
       type: z.enum(['fixed', 'exponential']),

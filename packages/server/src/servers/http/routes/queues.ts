@@ -1,6 +1,7 @@
 import type { MessageQueueSystem, QueueInfo, QueueSettingsInput } from 'wherry';
 import { QueueNotFoundError } from 'wherry';
 import * as z from 'zod';
+import { DEFAULT_EXCHANGE_NAME } from '../../../access/permissions.ts';
 import { InvalidRequestError } from '../../../protocols/http/errors.ts';
 import { flagSchema, queueParams } from '../../../protocols/http/schemas/common.ts';
 import {
@@ -179,7 +180,14 @@ function offsetOf(cursor: string | undefined): number {
   throw new InvalidRequestError([{ field: 'query.cursor', detail }]);
 }
 
-/** Who names a dead-letter queue sends to it: a rejected message goes there. */
-function requireTarget({ deadLetterQueue }: QueueSettingsInput, require: Call['require']): void {
+/**
+ * Who names a dead-letter queue or exchange sends to it: a rejected message goes there. The default
+ * exchange goes by the key alone, which without one of its own is anybody's.
+ */
+function requireTarget(settings: QueueSettingsInput, require: Call['require']): void {
+  const { deadLetterQueue, deadLetterExchange, deadLetterRoutingKey } = settings;
   if (typeof deadLetterQueue === 'string') require('write', deadLetterQueue);
+  if (typeof deadLetterExchange !== 'string') return;
+  if (deadLetterExchange !== '') require('write', deadLetterExchange);
+  else require('write', deadLetterRoutingKey ?? DEFAULT_EXCHANGE_NAME);
 }

@@ -1,4 +1,5 @@
--- The storing of one message: where publish_each, a move and an eviction bring it.
+-- What arrives in a queue one by one: where publish_each, a move and an eviction bring it. Each is
+-- stored by store_message.sql.
 
 -- A queue as a call is told of it: its number and name, and the numbers to enforce.
 CREATE TYPE wherry.target AS (
@@ -19,42 +20,6 @@ CREATE TYPE wherry.target AS (
 CREATE FUNCTION wherry.target(targets jsonb, queue_number int) RETURNS wherry.target
 LANGUAGE sql IMMUTABLE AS $$
   SELECT jsonb_populate_record(null::wherry.target, targets -> queue_number::text)
-$$;
-
--- new -> ready or scheduled. `new`: all but its sequence, lane and place. Returns it as it is stored.
--- Locks: a strand. The existence lock is held.
-CREATE FUNCTION wherry.store_message(
-  new wherry.message, target wherry.target, priority int, moment bigint, in_transaction boolean
-) RETURNS wherry.message LANGUAGE plpgsql AS $$
-DECLARE
-  strand int := wherry.own_strand(new.queue);
-  scheduled int := 0;
-BEGIN
-  new.sequence := nextval('wherry.message_sequence');
-  IF new.available_at > moment THEN
-    new.place := 'scheduled';
-    scheduled := 1;
-  ELSIF new.group_id IS NOT NULL THEN
-    new.place := 'arrived';
-    new.slots := target.slots;
-  ELSIF new.replaceable THEN
-    new.place := 'ready';
-  END IF;
-  IF new.place IS NOT NULL THEN
-    strand := wherry.no_strand();
-  END IF;
-  new.lane := wherry.lane_of(priority, strand);
-  new.available_at := nullif(new.available_at, new.stored_at);
-  INSERT INTO wherry.message VALUES (new.*);
-  PERFORM wherry.list_lane(new.queue, new.lane);
-  PERFORM wherry.count_change(
-    new.queue, (1 - scheduled, scheduled, 0, new.bytes, 1), in_transaction
-  );
-  IF new.place = 'arrived' AND NOT in_transaction THEN
-    PERFORM wherry.open_for_arrivals(new.queue, ARRAY[new.group_id], target.slots, moment);
-  END IF;
-  RETURN new;
-END
 $$;
 
 -- A message's id: its own, or the one that follows from when and where it was stored.

@@ -28,23 +28,6 @@ BEGIN
 END
 $$;
 
--- The bound that a message of so many bytes would exceed, or null. For who holds the room lock.
-CREATE FUNCTION wherry.exceeded_limit(target wherry.target, size bigint) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-  total wherry.change;
-BEGIN
-  IF target.size_limit IS NULL AND target.byte_limit IS NULL THEN
-    RETURN null;
-  END IF;
-  total := wherry.totals(target.number);
-  RETURN CASE
-    WHEN total.ready + total.scheduled + total.leased + 1 > target.size_limit THEN 'maxSize'
-    WHEN total.bytes + size > target.byte_limit THEN 'maxBytes'
-  END;
-END
-$$;
-
 -- Makes room for a message of so many bytes, by dropping the oldest where the queue does so: adds
 -- what it dropped to `evicted`. `full`: the bound that leaves no room; then what was dropped is to be
 -- rolled back. For who holds the room lock and, if the queue drops, the taking lock.

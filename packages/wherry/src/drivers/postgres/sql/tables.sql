@@ -64,7 +64,7 @@ CREATE TABLE wherry.message (
   lane int NOT NULL,
   -- What it counts towards the queue's bytes.
   bytes int NOT NULL,
-  -- 0: JSON, 1: text, 2: bytes; 4 and 5: JSON and text with a zero, for PostgreSQL no text.
+  -- 0: JSON, 1: text, 2: bytes, 3: a content of AMQP; 4 and 5: JSON and text with a zero, for PostgreSQL no text.
   encoding smallint NOT NULL,
   body bytea NOT NULL,
   -- All of these are null for most messages.

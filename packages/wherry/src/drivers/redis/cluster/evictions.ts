@@ -131,6 +131,9 @@ async function putOut(
 async function roomIn(store: RedisStore, queue: QueueRef): Promise<Room> {
   try {
     const { ready, scheduled, leased, bytes } = await counts(store, queue);
+    // What is leased in all cannot be told from here; the place itself decides.
+    if (queue.boundOn === 'waiting')
+      return { size: queue.maxSize - ready - scheduled, bytes: queue.maxBytes };
     return { size: queue.maxSize - ready - scheduled - leased, bytes: queue.maxBytes - bytes };
   } catch (error) {
     if (error instanceof QueueNotFoundError) return { size: 0, bytes: 0 };

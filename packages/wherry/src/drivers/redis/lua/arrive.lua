@@ -23,7 +23,7 @@ local function arrive(queue, copy, publish_id)
   local place = {
     sequence = copy.sequence,
     is_late = is_late,
-    priority = run.priority,
+    priority = priority_for(queue, run.priority),
     timestamp = copy.timestamp,
     begun = copy.timestamp,
     id = copy.id,

@@ -1,6 +1,6 @@
 -- A message's death record: one entry after the other. An entry:
---      queue u16 length, text; reason u8 length, text; time u48, count u32; error and stack: u32
---      length, JSON or nothing
+--      queue u16 length, text; reason u8 length, text; time u48, count u32; error, stack and
+--      route: u32 length, JSON or nothing
 local DEATH = '>Hc0Bc0I6I4I4c0'
 -- As in core/deaths.ts.
 local DEATHS_MAX = 32

@@ -34,6 +34,11 @@ local function insert(queue, message, record, id)
   end
 end
 
+-- The priority that a message has here: the one that it comes with, or the highest that there is.
+local function priority_for(queue, priority)
+  return math.min(priority, queue.ref.maxPriority or math.huge)
+end
+
 -- A message as it is before anything happened to it.
 local function new_message(sequence, priority, bytes, available, expires)
   return {

@@ -109,9 +109,6 @@ local function lease_untouched(queue, batch, walk, most)
   return leased
 end
 
--- No message has this key.
-local NOWHERE = ''
-
 -- Redis keeps a small hash as a list, in which each look-up goes past up to 512 fields, unless one
 -- of the values is long.
 local function begin_leases(queue)

@@ -16,6 +16,8 @@ end
 local source = queues[1]
 
 local function leave_source(held, message, id)
+  -- At once: a bound may count it no more.
+  hdel(source.key.l, message.key)
   uncount_lease(source, message, held)
   forget(source, message, has(held.flags, LEASE_HAS_ID) and id or nil)
   leave_group(source, message)

@@ -117,7 +117,8 @@ local function publish_run(run)
     return nil
   end
   local first, expires = queue.seq + 1, expiry_at(queue, now, run.ttl)
-  local stream, id_end = stream_of(queue, run.priority), '-' .. key_of(now)
+  local priority = priority_for(queue, run.priority)
+  local stream, id_end = stream_of(queue, priority), '-' .. key_of(now)
   local times = expires > 0 and struct.pack('>I6I6', now, expires)
   for sequence = first, queue.seq + run.count do
     local key, rest = key_of(sequence), next_content()
@@ -130,7 +131,7 @@ local function publish_run(run)
   end
   queue.seq, queue.bytes = queue.seq + run.count, bytes
   queue.arrived = queue.arrived + run.count
-  lengthen_tail(queue, run.priority, run.count)
+  lengthen_tail(queue, priority, run.count)
   tell(queue, READY)
   return first
 end

@@ -195,3 +195,6 @@ local function unpack_lease(lease, into)
   held.token, held.flags, held.priority, held.bytes, held.batch = struct.unpack(LEASE_FIXED, lease)
   return held
 end
+
+-- No message has this key; in the hash of leases it is always there.
+local NOWHERE = ''

@@ -160,7 +160,9 @@ end
 for _, item in ipairs(request.before or {}) do
   note_coming(item, item.run.bytes)
 end
-local extra, credit = request.extra, request.credit or { size = 0, bytes = 0 }
+-- What is leased, and about to go, takes no room where a bound does not count it.
+local credit = not queue.ref.countsWaiting and request.credit or { size = 0, bytes = 0 }
+local extra = request.extra
 queue.leased, queue.bytes = queue.leased - credit.size, queue.bytes - credit.bytes
 local outcomes = {}
 for index, item in ipairs(request.items) do

@@ -14,20 +14,45 @@ local function transfer(queue, message, record, id, deaths, is_copy, sequence, i
   parts.publish_id = parts.publish_id or is_copy and id or nil
   parts.available, parts.expires = now, expiry_at(queue, now)
   parts.deaths = deaths
-  local arrived = new_message(sequence, message.priority, parts.bytes, now, parts.expires)
+  local priority = priority_for(queue, message.priority)
+  local arrived = new_message(sequence, priority, parts.bytes, now, parts.expires)
   arrived.group, arrived.is_late = message.group, is_late
   insert(queue, arrived, join_record(parts), parts.id)
   return parts.id or make_id(queue, parts.timestamp, sequence)
 end
 
+-- How many messages are leased. `queue.leased` also counts those that are to come (transfer.lua).
+local function leases_of(queue)
+  return redis.call('HLEN', queue.key.l) - redis.call('HEXISTS', queue.key.l, NOWHERE)
+end
+
+local function leased_bytes(queue)
+  local bytes, held = 0, {}
+  local leases = redis.call('HGETALL', queue.key.l)
+  for index = 1, #leases, 2 do
+    if leases[index] ~= NOWHERE then
+      bytes = bytes + unpack_lease(leases[index + 1], held).bytes
+    end
+  end
+  return bytes
+end
+
 local function exceeded_limit(queue, bytes, is_replacing)
+  local ref = queue.ref
+  local counts_waiting, max_bytes = ref.countsWaiting, ref.maxBytes or math.huge
   local size = queue.ready + queue.scheduled + queue.leased
-  if not is_replacing and size + 1 > (queue.ref.maxSize or math.huge) then
+  if ref.maxSize and counts_waiting then
+    size = size - leases_of(queue)
+  end
+  if not is_replacing and size + 1 > (ref.maxSize or math.huge) then
     return 'maxSize'
   end
-  if queue.bytes + bytes > (queue.ref.maxBytes or math.huge) then
-    return 'maxBytes'
+  -- Only what does not fit anyway is worth the walk over all leases.
+  local is_over = queue.bytes + bytes > max_bytes
+  if is_over and counts_waiting then
+    is_over = queue.bytes - leased_bytes(queue) + bytes > max_bytes
   end
+  return is_over and 'maxBytes' or nil
 end
 
 -- The key that was stored first in an index that is in order; each priority has its own first.

@@ -55,7 +55,13 @@ end
 local function new_place(queue, run, publish_id)
   local id = not publish_id and run.id and from_hex(run.id) or nil
   local sequence = next_sequence(queue)
-  return { sequence = sequence, priority = run.priority, timestamp = now, id = id, publish_id = publish_id }
+  return {
+    sequence = sequence,
+    priority = priority_for(queue, run.priority),
+    timestamp = now,
+    id = id,
+    publish_id = publish_id,
+  }
 end
 
 local function place_of(replaced)

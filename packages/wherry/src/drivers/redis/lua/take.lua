@@ -176,6 +176,9 @@ elseif room > 0 then
   retry_in = take_in_order() or -1
 end
 write_leases(queue, batch)
+if queue.ref.countsWaiting and taken > 0 then
+  tell(queue, ROOM)
+end
 save_buckets(queue, own_bucket, group_buckets_read)
 if taken == 0 and not request.byIds and not queue.is_hungry then
   redis.call('HSET', queue.key.q, 'hungry', 1)

@@ -9,7 +9,7 @@ import { type Codec, isObject, json, orNull, struct, text, whole } from './codec
 import { failure, type WireFailure } from './errors.ts';
 
 /** Goes up with each change that the other side must know of. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export const FRAME = {
   hello: 1,

@@ -1,11 +1,12 @@
 /** Messages: the hot path, so written by hand. What only some have, a bit says. */
-import type {
-  LeasedMessage,
-  MessageProperties,
-  NewMessage,
-  PayloadEncoding,
-  StoredMessage,
-  SweptMessage,
+import {
+  isTextual,
+  type LeasedMessage,
+  type MessageProperties,
+  type NewMessage,
+  type PayloadEncoding,
+  type StoredMessage,
+  type SweptMessage,
 } from '../../../core/driver.ts';
 import type { Death, Lease, MessageState, NewDeath } from '../../../core/message.ts';
 import { type Reader, WireError, type Writer } from './bytes.ts';
@@ -16,7 +17,7 @@ const NO_DEATHS: readonly Death[] = Object.freeze([]);
 
 /** A queue's or consumer's name, which all messages of a frame mostly share. */
 const name: Codec<string> = repeated(text);
-const encoding: Codec<PayloadEncoding> = oneOf(['json', 'text', 'bytes']);
+const encoding: Codec<PayloadEncoding> = oneOf(['json', 'text', 'bytes', 'amqp']);
 const state: Codec<MessageState> = oneOf(['ready', 'scheduled', 'leased']);
 const properties: Codec<MessageProperties> = json(isObject);
 const deaths: Codec<readonly Death[]> = json(
@@ -132,7 +133,7 @@ export const newMessage: Codec<NewMessage> = {
     const bits = from.varint();
     const content = readContent(from, bits);
     // A stored one may have it, from a damaged record.
-    if (content.encoding !== 'bytes' && typeof content.body !== 'string') {
+    if (isTextual(content.encoding) && typeof content.body !== 'string') {
       throw new WireError('A body');
     }
     // Every field, in the order in which they were written: objects of one shape are fast.

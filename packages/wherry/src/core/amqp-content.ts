@@ -1,0 +1,142 @@
+/**
+ * A message as an AMQP 0-9-1 client published it, which is how it is stored (encoding 'amqp'), so that
+ * it comes out as it went in:
+ *
+ *      0  format        u8    CONTENT_FORMAT
+ *      1  exchange      short string (u8 length, UTF-8): where it was published
+ *         routing key   short string
+ *         length        u32   of the properties
+ *         properties    as in a content header frame (section 4.2.6.1): flags, then what they name
+ *         payload       the rest
+ *
+ * Whoever consumes it otherwise gets of it what a message has: {@link propertiesOf}, {@link payloadOf}.
+ */
+import { readProperties } from './amqp-properties.ts';
+import type { MessageProperties, NewMessage, StoredMessage } from './driver.ts';
+import { DeserializationError } from './errors.ts';
+import { decodePayload } from './payload.ts';
+
+const CONTENT_FORMAT = 1;
+const SHORT_MAX = 255;
+const LENGTH_BYTES = 4;
+
+/** What a stored body of encoding 'amqp' holds. */
+export interface AmqpContent {
+  /** Where it was published; '' is the default exchange. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** As in a content header frame; a view of the body. */
+  readonly properties: Buffer;
+  /** A view of the body. */
+  readonly payload: Buffer;
+}
+
+/**
+ * Makes room for a content whose payload is about to come.
+ * @param exchange at most 255 bytes @param routingKey at most 255 bytes
+ * @param properties copied
+ * @param payloadLength bytes
+ * @returns the body, and where in it the payload begins
+ */
+export function allocateContent(
+  exchange: string,
+  routingKey: string,
+  properties: Uint8Array,
+  payloadLength: number,
+): { readonly body: Buffer; readonly payloadAt: number } {
+  const exchangeLength = Buffer.byteLength(exchange);
+  const keyLength = Buffer.byteLength(routingKey);
+  if (exchangeLength > SHORT_MAX || keyLength > SHORT_MAX) {
+    throw new RangeError(`The exchange or the routing key is longer than ${SHORT_MAX} bytes.`);
+  }
+  const payloadAt = 3 + exchangeLength + keyLength + LENGTH_BYTES + properties.length;
+  const body = Buffer.allocUnsafe(payloadAt + payloadLength);
+  body[0] = CONTENT_FORMAT;
+  body[1] = exchangeLength;
+  body.write(exchange, 2);
+  let at = 2 + exchangeLength;
+  body[at] = keyLength;
+  body.write(routingKey, at + 1);
+  at = body.writeUInt32BE(properties.length, at + 1 + keyLength);
+  body.set(properties, at);
+  return { body, payloadAt };
+}
+
+/**
+ * Takes a content apart.
+ * @returns views of `body`, no copies
+ * @throws DeserializationError when it is none
+ */
+export function readContent(body: Uint8Array): AmqpContent {
+  const bytes = Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const exchangeEnd = 2 + (bytes[1] ?? 0);
+  const keyEnd = exchangeEnd + 1 + (bytes[exchangeEnd] ?? 0);
+  const start = keyEnd + LENGTH_BYTES;
+  if (bytes[0] !== CONTENT_FORMAT || start > bytes.length) throw notContent();
+  const end = start + bytes.readUInt32BE(keyEnd);
+  if (end > bytes.length) throw notContent();
+  return {
+    exchange: bytes.toString('utf8', 2, exchangeEnd),
+    routingKey: bytes.toString('utf8', exchangeEnd + 1, keyEnd),
+    properties: bytes.subarray(start, end),
+    payload: bytes.subarray(end),
+  };
+}
+
+/** What an AMQP client says of a message beside its content. Durations in milliseconds. */
+export interface AmqpMessageOptions {
+  /** 0 to 255. */
+  readonly priority?: number;
+  readonly ttl?: number | null;
+  readonly delay?: number;
+  readonly deduplicationId?: string | null;
+}
+
+/** A message to be stored. @param body of {@link allocateContent}, filled */
+export function newAmqpMessage(body: Buffer, options: AmqpMessageOptions = {}): NewMessage {
+  const { priority = 0, ttl = null, delay = 0, deduplicationId = null } = options;
+  return {
+    encoding: 'amqp',
+    body,
+    bytes: body.length,
+    properties: null,
+    priority,
+    delay,
+    deliverAt: null,
+    ttl,
+    groupId: null,
+    deduplicationId,
+  };
+}
+
+/** A message's properties, whoever sent it. What cannot be read of an AMQP client's is left out. */
+export function propertiesOf(stored: StoredMessage): MessageProperties | null {
+  if (stored.encoding !== 'amqp') return stored.properties;
+  return readProperties(readContent(stored.body as Uint8Array).properties);
+}
+
+/**
+ * The payload that was sent. Of an AMQP client's message its content type says what it is: a JSON
+ * value, a text, or bytes; bytes too when it is not what it says.
+ * @throws DeserializationError when the stored body makes no sense
+ */
+export function payloadOf(stored: Pick<StoredMessage, 'encoding' | 'body'>): unknown {
+  if (stored.encoding !== 'amqp') return decodePayload(stored.encoding, stored.body);
+  const { properties, payload } = readContent(stored.body as Uint8Array);
+  const { contentType = '' } = readProperties(properties);
+  const [mediaType = ''] = contentType.toLowerCase().split(';');
+  const isJson = /^application\/([^/]+\+)?json\s*$/.test(mediaType);
+  if (!isJson && !mediaType.startsWith('text/')) return payload;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(payload);
+    return isJson ? (JSON.parse(text) as unknown) : text;
+  } catch {
+    return payload;
+  }
+}
+
+function notContent(): DeserializationError {
+  return new DeserializationError('The stored body is no AMQP content.');
+}

@@ -1,0 +1,279 @@
+import type {
+  Capabilities,
+  Driver,
+  NewMessage,
+  PublishItem,
+  QueueRef,
+  TakeRequest,
+  TopologyChange,
+} from './driver.ts';
+import { DeserializationError, ValidationError } from './errors.ts';
+import type { Events } from './events.ts';
+import type { ExchangeManager } from './exchange-manager.ts';
+import type { Done, Held } from './held.ts';
+import type { IdleQueues } from './idle-queues.ts';
+import { show } from './limits.ts';
+import { waitOf } from './message-broker.ts';
+import type { Headers } from './message.ts';
+import { type Publisher, isPublished } from './publisher.ts';
+import type { QueueManager } from './queue-manager.ts';
+import type { Queue } from './queue.ts';
+import type { Binding, Exchange } from './routing/exchange.ts';
+import type { BindingFilter } from './routing/router.ts';
+import type { Settler } from './settler.ts';
+import type { Sweeper } from './sweeper.ts';
+import type { Topology } from './topology.ts';
+import type { Wakeups } from './wakeups.ts';
+
+/** A leased message, not decoded, with the proof of the lease. */
+export type HeldMessage = Held;
+
+/** Of a message that is to be stored: the queues that get it, and what they get. */
+export interface PortItem {
+  readonly queues: readonly string[];
+  readonly message: NewMessage;
+}
+
+export interface BrokerPortParts {
+  readonly driver: Driver;
+  readonly topology: Topology;
+  readonly events: Events;
+  readonly exchanges: ExchangeManager;
+  readonly queues: QueueManager;
+  readonly idleQueues: IdleQueues;
+  readonly publisher: Publisher;
+  readonly settler: Settler;
+  readonly sweeper: Sweeper;
+  readonly wakeups: Wakeups;
+}
+
+const ports = new WeakMap<object, BrokerPort>();
+
+/** @param system a `MessageQueueSystem` */
+export function setBrokerPort(system: object, port: BrokerPort): void {
+  ports.set(system, port);
+}
+
+/** @param system a `MessageQueueSystem` @throws ValidationError when it is none */
+export function brokerPort(system: object): BrokerPort {
+  const port = ports.get(system);
+  if (port !== undefined) return port;
+  throw new ValidationError(`system is ${show(system)}; it must be a MessageQueueSystem.`);
+}
+
+/**
+ * What a server that speaks a protocol of its own works with: messages as they are stored, without
+ * promises and without decoding, by the same policy as everybody's. (`brokerPort(mq)`)
+ */
+export class BrokerPort {
+  readonly #parts: BrokerPortParts;
+
+  constructor(parts: BrokerPortParts) {
+    this.#parts = parts;
+  }
+
+  /** What the store holds, as data. */
+  get supports(): Capabilities {
+    return this.#parts.driver.supports;
+  }
+
+  findQueue(name: string): Queue | undefined {
+    return this.#parts.topology.findQueue(name);
+  }
+
+  queues(): Queue[] {
+    return this.#parts.topology.queues();
+  }
+
+  findExchange(name: string): Exchange | undefined {
+    return this.#parts.topology.router.getExchange(name);
+  }
+
+  exchanges(): Exchange[] {
+    return this.#parts.exchanges.listExchanges();
+  }
+
+  bindings(filter?: BindingFilter): Binding[] {
+    return this.#parts.exchanges.listBindings(filter);
+  }
+
+  /** Calls back after each change, once the look-ups show it. @returns how to stop */
+  watch(listener: (change: TopologyChange) => void): () => void {
+    return this.#parts.topology.watch(listener);
+  }
+
+  /**
+   * Says which queues a message reaches.
+   * @param exchange '' is the default exchange
+   * @param routingKeys each is followed; a queue that several reach is named once
+   * @param headers what headers exchanges look at
+   * @throws ExchangeNotFoundError
+   * @throws ValidationError when the exchange is internal, or a key too long
+   */
+  route(
+    exchange: string,
+    routingKeys: readonly string[],
+    headers: Headers | null,
+  ): readonly string[] {
+    const { router } = this.#parts.topology;
+    const [first = ''] = routingKeys;
+    const { queues } = router.route(exchange, first, headers);
+    if (routingKeys.length < 2) return queues;
+    const all = new Set(queues);
+    for (const key of routingKeys.slice(1)) {
+      for (const queue of router.route(exchange, key, headers).queues) all.add(queue);
+    }
+    return [...all];
+  }
+
+  /**
+   * Stores a message in every queue, or in none, together with what else is outstanding. A queue that
+   * is full refuses at once.
+   * @param done called in the order of the calls, once it is durable (null), or with QueueFullError,
+   *   QueueNotFoundError, StorageError or ClosedError
+   */
+  publish(
+    queues: readonly string[],
+    message: NewMessage,
+    done: (error: Error | null) => void,
+  ): void {
+    const { topology, publisher } = this.#parts;
+    let targets: readonly QueueRef[];
+    try {
+      targets =
+        queues.length === 1
+          ? topology.targets(queues[0]!)
+          : queues.map((queue) => topology.ref(queue));
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    const stored = (): void => done(null);
+    publisher.add(targets, message, null, stored, done as (error: unknown) => void);
+  }
+
+  /**
+   * Stores all of them or none.
+   * @throws QueueFullError, QueueNotFoundError, StorageError, ClosedError
+   */
+  async publishAtomic(items: readonly PortItem[]): Promise<void> {
+    const { topology, publisher } = this.#parts;
+    const reached = items.filter(({ queues }) => queues.length > 0);
+    const prepared = reached.map(({ queues, message }): PublishItem => ({
+      targets: queues.map((queue) => topology.ref(queue)),
+      message,
+    }));
+    if (prepared.length === 0) return;
+    for (const outcome of await publisher.publishAtomic(prepared)) {
+      if (!isPublished(outcome)) throw publisher.refusal(outcome);
+    }
+  }
+
+  /**
+   * Leases messages as they are stored. A damaged one, or one that is parked, goes the way that it
+   * would go with every other consumer.
+   * @param request.max most messages @param request.leaseDuration milliseconds
+   * @returns with how many milliseconds to wait for a rate limit, or null
+   * @throws QueueNotFoundError, StorageError
+   */
+  async take(
+    queue: string,
+    request: Pick<TakeRequest, 'consumerId' | 'max' | 'leaseDuration' | 'bound'>,
+  ): Promise<{ readonly messages: readonly HeldMessage[]; readonly retryIn: number | null }> {
+    const { driver, topology, sweeper, events, idleQueues } = this.#parts;
+    idleQueues.used(queue);
+    if (topology.queue(queue).settings.paused) return { messages: [], retryIn: null };
+    const ref = topology.ref(queue);
+    const { messages, retryIn } = await driver.take({ queue: ref, perGroup: 1, ...request });
+    if (messages.length === 0) return { messages: [], retryIn };
+    sweeper.expectWithin(request.leaseDuration);
+    const held: HeldMessage[] = [];
+    const waits = events.waits(queue);
+    const listens = events.listens('delivered');
+    for (const stored of messages) {
+      const one = { queue: ref, id: stored.id, token: stored.lease.token, stored };
+      if (stored.damaged === true || stored.parked !== null) {
+        this.#setAside(one);
+        continue;
+      }
+      held.push(one);
+      if (stored.deliveryCount === 1) waits.observe(waitOf(stored, request.leaseDuration));
+      const { id } = stored;
+      if (listens) events.emit('delivered', { queue, id, consumerId: request.consumerId });
+    }
+    events.count(queue, 'delivered', held.length);
+    return { messages: held, retryIn };
+  }
+
+  /** leased -> gone. */
+  settle(held: HeldMessage, done: (error: Error | null) => void): void {
+    this.#parts.settler.settle(held, (_held, error) => done(error));
+  }
+
+  /** leased -> back to its old place. @param as 'unstarted': nobody saw it, nothing counts */
+  giveBack(
+    held: HeldMessage,
+    as: 'requeue' | 'unstarted',
+    done: (error: Error | null) => void,
+  ): void {
+    this.#parts.settler.giveBack(held, as, (_held, error) => done(error));
+  }
+
+  /** leased -> dead-lettered, or dropped, as the queue says. */
+  fail(
+    held: HeldMessage,
+    reason: 'rejected' | 'delivery-limit',
+    done: (error: Error | null) => void,
+  ): void {
+    const failure =
+      reason === 'rejected' ? { kind: reason, error: undefined } : ({ kind: reason } as const);
+    this.#parts.settler.settleFailure(held, failure, true, (_held, error) => done(error));
+  }
+
+  /**
+   * The leases end `leaseDuration` milliseconds from now.
+   * @returns those that were lost @throws StorageError
+   */
+  async extend(
+    held: readonly HeldMessage[],
+    leaseDuration: number,
+  ): Promise<readonly HeldMessage[]> {
+    if (held.length === 0) return [];
+    const items = held.map((receipt) => ({ receipt, leaseDuration }));
+    const lost = await this.#parts.driver.extend(items);
+    this.#parts.sweeper.expectWithin(leaseDuration);
+    return lost.map((i) => held[i]!);
+  }
+
+  /** Calls back when the queue may have messages: a hint, never a promise. @returns how to stop */
+  onReady(queue: string, listener: () => void): () => void {
+    return this.#parts.wakeups.onReady(queue, listener);
+  }
+
+  /** The queue counts as used (`expiresAfterIdle`). */
+  touch(queue: string): void {
+    this.#parts.idleQueues.used(queue);
+  }
+
+  /** Asks this, too, how many consumers a queue has. @returns how to stop */
+  countConsumersWith(count: (queue: string) => number): () => void {
+    return this.#parts.queues.countConsumersWith(count);
+  }
+
+  #setAside(held: HeldMessage): void {
+    const { settler, events } = this.#parts;
+    const { stored } = held;
+    const done: Done = (_held, error) => {
+      if (error === null) return;
+      const { consumerId } = stored.lease;
+      events.emit('consumerError', { queue: held.queue.name, consumerId, error });
+    };
+    if (stored.parked !== null) settler.retryMove(held, stored.parked, done);
+    else {
+      const error = new DeserializationError(
+        `Message '${stored.id}' was damaged in the store: its checksum does not match.`,
+      );
+      settler.settleFailure(held, { kind: 'invalid', error }, true, done);
+    }
+  }
+}

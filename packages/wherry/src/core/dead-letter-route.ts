@@ -1,0 +1,72 @@
+import { propertiesOf, readContent } from './amqp-content.ts';
+import type { StoredMessage } from './driver.ts';
+import { ExchangeNotFoundError } from './errors.ts';
+import type { Headers, NewDeath } from './message.ts';
+import type { Queue } from './queue.ts';
+import type { Topology } from './topology.ts';
+
+/** Where a message was published: what a router goes by. */
+interface Published {
+  readonly exchange: string;
+  readonly routingKeys: readonly string[];
+}
+
+/**
+ * Where a queue's dead-letter exchange takes a message, and how that is remembered. An exchange that
+ * is not there takes it nowhere, as in RabbitMQ.
+ */
+export function routeDead(
+  topology: Topology,
+  queue: Queue,
+  message: StoredMessage,
+  death: NewDeath,
+): { readonly to: readonly string[]; readonly death: NewDeath } {
+  const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
+  const { exchange, routingKeys } = publishedTo(message);
+  const toExchange = deadLetterExchange ?? '';
+  const toRoutingKeys = deadLetterRoutingKey === null ? routingKeys : [deadLetterRoutingKey];
+  const headers = propertiesOf(message)?.headers ?? null;
+  const queues = new Set<string>();
+  for (const key of toRoutingKeys) {
+    for (const name of routed(topology, toExchange, key, headers)) {
+      if (!closesCircle(message, death, name)) queues.add(name);
+    }
+  }
+  const route = { exchange, routingKeys, toExchange, toRoutingKeys };
+  return { to: [...queues], death: { ...death, route } };
+}
+
+function routed(
+  { router }: Topology,
+  exchange: string,
+  key: string,
+  headers: Headers | null,
+): readonly string[] {
+  try {
+    return router.routeWithin(exchange, key, headers).queues;
+  } catch (error) {
+    if (error instanceof ExchangeNotFoundError) return [];
+    throw error;
+  }
+}
+
+/** The last death says by which exchange it came; before that, the client who sent it. */
+function publishedTo(message: StoredMessage): Published {
+  const last = message.deaths.findLast(({ route }) => route !== undefined)?.route;
+  if (last !== undefined) return { exchange: last.toExchange, routingKeys: last.toRoutingKeys };
+  if (message.encoding !== 'amqp') return { exchange: '', routingKeys: [message.queueName] };
+  const { exchange, routingKey } = readContent(message.body as Uint8Array);
+  return { exchange, routingKeys: [routingKey] };
+}
+
+/**
+ * Whether the message would come back to a queue in which it died, without anybody having rejected
+ * it since: it would go round for ever (as in RabbitMQ, such a message is dropped).
+ */
+function closesCircle(message: StoredMessage, death: NewDeath, target: string): boolean {
+  if (death.reason === 'rejected') return false;
+  if (target === death.queue) return true;
+  const since = message.deaths.findIndex(({ queue }) => queue === target);
+  if (since < 0) return false;
+  return message.deaths.slice(since).every(({ reason }) => reason !== 'rejected');
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type MessageQueueSystem,
+  allocateContent,
+  brokerPort,
+  newAmqpMessage,
+} from '../../src/index.ts';
+import { mergeQueueSettings } from '../../src/core/queue-settings.ts';
+import { eachStore, until } from './fixture.ts';
+
+const payloadsOf = async (mq: MessageQueueSystem, queue: string): Promise<unknown[]> =>
+  (await mq.browse(queue)).messages.map(({ message }) => message.payload);
+
+async function killNext(mq: MessageQueueSystem, queue: string): Promise<void> {
+  const delivery = await mq.receiveMessage(queue, 'killer');
+  await delivery!.deadLetter('dead');
+}
+
+/** A message as an AMQP client publishes it. */
+async function publish(mq: MessageQueueSystem, exchange: string, key: string): Promise<void> {
+  const port = brokerPort(mq);
+  const { body, payloadAt } = allocateContent(exchange, key, Buffer.from([0, 0]), 2);
+  body.write('hi', payloadAt);
+  const queues = port.route(exchange, [key], null);
+  await new Promise<void>((resolve, reject) => {
+    port.publish(queues, newAmqpMessage(body), (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+eachStore('dead letters go through the exchange, by the key of the queue', async ({ open }) => {
+  const mq = await open();
+  await mq.createExchange({ name: 'failures', type: 'topic', internal: true });
+  for (const name of ['mail', 'all', 'other']) await mq.createQueue({ name });
+  await mq.bind({ exchange: 'failures', queue: 'mail', routingKey: '#.mail' });
+  await mq.bind({ exchange: 'failures', queue: 'all', routingKey: '#' });
+  await mq.bind({ exchange: 'failures', queue: 'other', routingKey: 'other' });
+  await mq.createQueue({
+    name: 'work',
+    deadLetterExchange: 'failures',
+    deadLetterRoutingKey: 'shop.mail',
+  });
+  await mq.sendMessage('work', { payload: 1 });
+  await killNext(mq, 'work');
+  assert.deepEqual(await payloadsOf(mq, 'mail'), [1]);
+  assert.deepEqual(await payloadsOf(mq, 'all'), [1]);
+  assert.deepEqual(await payloadsOf(mq, 'other'), []);
+  const [dead] = (await mq.browse('mail')).messages;
+  assert.deepEqual(dead!.deaths[0]!.route, {
+    exchange: '',
+    routingKeys: ['work'],
+    toExchange: 'failures',
+    toRoutingKeys: ['shop.mail'],
+  });
+  assert.equal((await mq.getQueueInfo('work')).messageCount, 0);
+});
+
+eachStore('without a key of the queue, the key of the last publish counts', async ({ open }) => {
+  const mq = await open();
+  await mq.createExchange({ name: 'in', type: 'fanout' });
+  await mq.createExchange({ name: 'dead', type: 'direct' });
+  await mq.createQueue({ name: 'work', deadLetterExchange: 'dead' });
+  await mq.createQueue({ name: 'red' });
+  await mq.bind({ exchange: 'in', queue: 'work' });
+  await mq.bind({ exchange: 'dead', queue: 'red', routingKey: 'red' });
+  await publish(mq, 'in', 'red');
+  await killNext(mq, 'work');
+  const [dead] = (await mq.browse('red')).messages;
+  assert.equal(Buffer.from(dead!.message.payload as Uint8Array).toString(), 'hi');
+  const { exchange, routingKeys } = dead!.deaths[0]!.route!;
+  assert.deepEqual([exchange, routingKeys], ['in', ['red']]);
+});
+
+eachStore(
+  'what no queue takes is gone; an exchange that is missing takes nothing',
+  async ({ open }) => {
+    const mq = await open();
+    await mq.createExchange({ name: 'empty', type: 'fanout' });
+    for (const name of ['empty', 'missing']) {
+      await mq.createQueue({ name: `to-${name}`, deadLetterExchange: name });
+      await mq.sendMessage(`to-${name}`, { payload: 1 });
+      await killNext(mq, `to-${name}`);
+      assert.equal((await mq.getQueueInfo(`to-${name}`)).messageCount, 0);
+    }
+    assert.equal((await mq.getQueueInfo('dead-letter')).messageCount, 0);
+  },
+);
+
+eachStore(
+  'an expired message goes round once, a rejected one as often as it is',
+  async ({ open, advance }) => {
+    const mq = await open();
+    await mq.createQueue({ name: 'retry', deadLetterExchange: '', deadLetterRoutingKey: 'retry' });
+    await mq.sendMessage('retry', { payload: 1, ttl: 1_000 });
+    await advance(1_100);
+    await until(async () => (await mq.getQueueInfo('retry')).messageCount === 0);
+    await mq.sendMessage('retry', { payload: 2 });
+    for (const count of [1, 2]) {
+      await killNext(mq, 'retry');
+      const [again] = (await mq.browse('retry')).messages;
+      assert.equal(again!.deaths[0]!.count, count);
+    }
+  },
+);
+
+eachStore('drop-oldest puts out through the exchange', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'dead' });
+  await mq.createQueue({
+    name: 'bounded',
+    maxSize: 1,
+    overflow: 'drop-oldest',
+    deadLetterExchange: '',
+    deadLetterRoutingKey: 'dead',
+  });
+  for (const payload of [1, 2]) await mq.sendMessage('bounded', { payload });
+  assert.deepEqual(await payloadsOf(mq, 'dead'), [1]);
+  assert.deepEqual(await payloadsOf(mq, 'bounded'), [2]);
+});
+
+eachStore('discardDeadLetters: what dies is dropped, and counted', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'careless', discardDeadLetters: true });
+  await mq.sendMessage('careless', { payload: 1 });
+  await killNext(mq, 'careless');
+  assert.equal((await mq.getQueueInfo('dead-letter')).messageCount, 0);
+  const { messageCount, counters } = await mq.getQueueInfo('careless');
+  assert.deepEqual([messageCount, counters.dropped], [0, 1]);
+});
+
+test('settings that contradict each other are refused', () => {
+  const both = { deadLetterQueue: 'a', deadLetterExchange: 'b' };
+  assert.throws(() => mergeQueueSettings(both), /exclude each other/);
+  assert.throws(() => mergeQueueSettings({ deadLetterRoutingKey: 'k' }), /no use without/);
+  assert.throws(() => mergeQueueSettings({ maxPriority: 256 }), /maxPriority is 256/);
+});
