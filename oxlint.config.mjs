@@ -75,8 +75,27 @@ const serverArrows = [
     modules: [...pureModules, 'wherry', 'node:fs', 'node:path', 'yaml'],
   },
   {
+    folder: 'servers/amqp',
+    folders: [
+      'protocols/amqp',
+      'protocols/management',
+      'access',
+      'config/config.ts',
+      'vhosts',
+      'telemetry',
+    ],
+    modules: [...pureModules, 'wherry', 'node:net', 'node:timers', 'node:tls'],
+  },
+  {
     folder: 'servers/http',
-    folders: ['protocols/http', 'access', 'config/config.ts', 'vhosts', 'telemetry'],
+    folders: [
+      'protocols/http',
+      'protocols/management',
+      'access',
+      'config/config.ts',
+      'vhosts',
+      'telemetry',
+    ],
     modules: [
       ...pureModules,
       'wherry',

@@ -1,0 +1,187 @@
+import { ByteWriter, copyBytes, writeShortstr } from './byte-writer.ts';
+import { FRAME, FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD } from './frames.ts';
+import { type MethodArguments, type MethodName, writeMethod } from './methods.ts';
+
+const BASIC = 60;
+const DELIVER = 60;
+const ACK = 80;
+const NACK = 120;
+
+/** Class, method, delivery tag and bits. */
+const ACK_PAYLOAD = 13;
+/** Class, weight and size of the body. */
+const CONTENT_HEADER = 12;
+/** Class, method, delivery tag, bits and three short strings of 255 characters and up to 765 bytes. */
+const DELIVER_MAX = 13 + 3 * 766;
+const WORD = 2 ** 32;
+
+/** Writes frames one after the other, for a connection to send together. */
+export class FrameWriter {
+  readonly #out = new ByteWriter();
+
+  /** How many bytes were written since `take`. */
+  get length(): number {
+    return this.#out.length;
+  }
+
+  /** @returns what was written, owned by the caller; the writer begins anew */
+  take(): Buffer {
+    return this.#out.take();
+  }
+
+  /**
+   * @param args what is left out takes the default of the specification
+   * @throws RangeError a value is outside its type; nothing was written
+   */
+  method<N extends MethodName>(
+    channel: number,
+    name: N,
+    args: Partial<MethodArguments[N]> = {},
+  ): void {
+    const out = this.#out;
+    const before = out.length;
+    try {
+      out.octet(FRAME.method);
+      out.short(channel);
+      const start = out.skipLength();
+      writeMethod(out, name, args);
+      out.setLength(start);
+      out.octet(FRAME_END);
+    } catch (error) {
+      out.rewind(before);
+      throw error;
+    }
+  }
+
+  /**
+   * The content header and the body of a method that was just written. The header goes into one
+   * frame whatever its size: AMQP does not divide it.
+   *
+   * @param properties flags and values, as `encodeProperties` returns them
+   * @param frameMax bytes that a frame takes at most, with its overhead
+   */
+  content(channel: number, properties: Uint8Array, payload: Uint8Array, frameMax: number): void {
+    const out = this.#out;
+    const total = payload.length;
+    const bodyMax = frameMax - FRAME_OVERHEAD;
+    if (!(bodyMax > 0)) throw new RangeError(`a frame of ${frameMax} bytes has no room`);
+    const bodies = Math.ceil(total / bodyMax);
+    const headerSize = CONTENT_HEADER + properties.length;
+    out.reserve(headerSize + total + FRAME_OVERHEAD * (1 + bodies));
+    const { bytes } = out;
+    let at = beginFrame(bytes, out.at, FRAME.header, channel, headerSize);
+    at = writeLong(bytes, at, BASIC * 0x10000);
+    at = writeLong(bytes, at, Math.floor(total / WORD));
+    at = writeLong(bytes, at, total);
+    at = copyBytes(bytes, at, properties);
+    bytes[at++] = FRAME_END;
+    if (bodies === 1) {
+      at = beginFrame(bytes, at, FRAME.body, channel, total);
+      at = copyBytes(bytes, at, payload);
+      bytes[at++] = FRAME_END;
+    } else {
+      for (let from = 0; from < total; from += bodyMax) {
+        const part = payload.subarray(from, from + bodyMax);
+        at = beginFrame(bytes, at, FRAME.body, channel, part.length);
+        at = copyBytes(bytes, at, part);
+        bytes[at++] = FRAME_END;
+      }
+    }
+    out.at = at;
+  }
+
+  /**
+   * basic.deliver; `content` follows.
+   *
+   * @throws RangeError a string takes more than 255 bytes; nothing was written
+   */
+  deliver(
+    channel: number,
+    consumerTag: string,
+    deliveryTag: number,
+    redelivered: boolean,
+    exchange: string,
+    routingKey: string,
+  ): void {
+    const out = this.#out;
+    out.reserve(FRAME_OVERHEAD + DELIVER_MAX);
+    const { bytes } = out;
+    const start = out.at;
+    let at = beginMethod(bytes, start, channel, DELIVER);
+    at = writeShortstr(bytes, at, consumerTag);
+    at = writeTag(bytes, at, deliveryTag);
+    bytes[at++] = redelivered ? 1 : 0;
+    at = writeShortstr(bytes, at, exchange);
+    at = writeShortstr(bytes, at, routingKey);
+    out.at = endMethod(bytes, start, at);
+  }
+
+  ack(channel: number, deliveryTag: number, multiple: boolean): void {
+    this.#settle(ACK, channel, deliveryTag, multiple ? 1 : 0);
+  }
+
+  nack(channel: number, deliveryTag: number, multiple: boolean, requeue: boolean): void {
+    this.#settle(NACK, channel, deliveryTag, (multiple ? 1 : 0) | (requeue ? 2 : 0));
+  }
+
+  heartbeat(): void {
+    const out = this.#out;
+    out.reserve(FRAME_OVERHEAD);
+    const at = beginFrame(out.bytes, out.at, FRAME.heartbeat, 0, 0);
+    out.bytes[at] = FRAME_END;
+    out.at = at + 1;
+  }
+
+  #settle(method: number, channel: number, deliveryTag: number, bits: number): void {
+    const out = this.#out;
+    out.reserve(FRAME_OVERHEAD + ACK_PAYLOAD);
+    const { bytes } = out;
+    const start = out.at;
+    let at = beginMethod(bytes, start, channel, method);
+    at = writeTag(bytes, at, deliveryTag);
+    bytes[at++] = bits;
+    out.at = endMethod(bytes, start, at);
+  }
+}
+
+/* These write without a check: there is room, and the numbers are the broker's own. */
+
+function writeLong(bytes: Buffer, at: number, value: number): number {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+  return at + 4;
+}
+
+function writeTag(bytes: Buffer, at: number, value: number): number {
+  return writeLong(bytes, writeLong(bytes, at, Math.floor(value / WORD)), value);
+}
+
+function beginFrame(
+  bytes: Buffer,
+  at: number,
+  type: number,
+  channel: number,
+  size: number,
+): number {
+  bytes[at] = type;
+  bytes[at + 1] = channel >>> 8;
+  bytes[at + 2] = channel;
+  return writeLong(bytes, at + 3, size);
+}
+
+/** A method of class basic; `endMethod` fills in the size. */
+function beginMethod(bytes: Buffer, at: number, channel: number, method: number): number {
+  return writeLong(
+    bytes,
+    beginFrame(bytes, at, FRAME.method, channel, 0),
+    BASIC * 0x10000 + method,
+  );
+}
+
+function endMethod(bytes: Buffer, start: number, at: number): number {
+  writeLong(bytes, start + 3, at - start - FRAME_HEADER_SIZE);
+  bytes[at] = FRAME_END;
+  return at + 1;
+}
