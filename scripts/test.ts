@@ -7,12 +7,18 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { findFiles, root } from './find-files.ts';
 import { runHere } from './run-command.ts';
-import { installCommand, installPackages, missingPackages } from './system-packages.ts';
+import { missingPackages, providePackages } from './system-packages.ts';
 import { formatSeconds, formatTally, indent, paint, type Tally } from './terminal.ts';
 import { runTestFile, type FileResult } from './test-file.ts';
 
 /** Milliseconds for one file; the longest suite has a budget far below it. */
 const fileTimeout = 300_000;
+
+/**
+ * Files whose tests mostly wait: for a disk that fails, a server that takes over, a client that comes
+ * back. One of them runs beside those that keep the cores busy.
+ */
+const waitingFile = /\/(faults|clients)\/|sentinel|share-crash|\/soak\//;
 
 const testFile = /^(packages\/[^/]+\/test|examples|scripts)\/.*\.test\.ts$/;
 
@@ -32,31 +38,26 @@ async function main(names: readonly string[]): Promise<number> {
   const failed: [string, FileResult][] = [];
   const total: Tally = { passed: 0, failed: 0, skipped: 0 };
   let done = 0;
-  await runEach(files, availableParallelism(), async (file) => {
+  const runOne = async (file: string): Promise<void> => {
     const result = await runTestFile(join(root, file), fileTimeout);
     done += 1;
     addTally(total, result.tally);
     if (result.failures.length > 0) failed.push([file, result]);
     printFile(`${done}/${files.length}`, file, result, isNarrow);
-  });
+  };
+  const waits = (file: string): boolean => waitingFile.test(file);
+  await Promise.all([
+    runEach(files.filter(waits), 1, runOne),
+    runEach(
+      files.filter((file) => !waits(file)),
+      availableParallelism(),
+      runOne,
+    ),
+  ]);
   for (const [file, result] of failed) printFailures(file, result);
 
   console.log(`\n${formatTally(total)}`);
   return total.failed > 0 || total.passed === 0 ? 1 : 0;
-}
-
-async function providePackages(packages: readonly string[]): Promise<boolean> {
-  const command = installCommand(packages);
-  if (process.getuid?.() !== 0) {
-    console.error(`The tests start programs that this machine does not have. As root, run:\n`);
-    console.error(`    ${command}\n`);
-    return false;
-  }
-  console.log(`Installing ${packages.join(', ')}, which the tests start.`);
-  const failure = await installPackages(packages);
-  if (failure === null) return true;
-  console.error(`${failure}\n${paint('red', 'FAILED')} ${command}`);
-  return false;
 }
 
 /** Calls `run` for every item, at most `limit` at a time, in order. */

@@ -80,8 +80,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     const names = Object.keys(strike) as FaultName[];
     while (performance.now() < end) {
       await sleep(options.faultEvery * (0.5 + random()));
-      // Most faults leave the process alive: its memory is to be watched.
-      const name = random() < 0.1 ? 'kill' : names[1 + Math.floor(random() * 2)]!;
+      // In the second half the process lives on, for its memory is to be watched.
+      const mayKill = performance.now() < end - duration / 2;
+      const name = mayKill && random() < 0.2 ? 'kill' : names[1 + Math.floor(random() * 2)]!;
       await strike[name]();
       faults[name] += 1;
       options.onProgress?.(
