@@ -6,6 +6,7 @@ import { ConsumerManager } from './core/consumer-manager.ts';
 import { DeadLetterQueue } from './core/dead-letter-queue.ts';
 import type { Driver } from './core/driver.ts';
 import { Events } from './core/events.ts';
+import { Evictor } from './core/evictor.ts';
 import { ExchangeManager } from './core/exchange-manager.ts';
 import { FailurePolicy } from './core/failure-policy.ts';
 import { Housekeeping, setHousekeeping } from './core/housekeeping.ts';
@@ -85,6 +86,7 @@ export function assemble(
   const publisher = new Publisher({ driver, topology, events, wakeups, sweeper, clock });
   const replier = new Replier({ topology, publisher, limits });
   const settler = new Settler({ driver, clock, topology, events, policy, sweeper, replier });
+  publisher.evictWith(new Evictor({ driver, topology, settler }));
   const instance = randomUUID();
   const base = { instance, driver, clock, limits, topology, events, wakeups, sweeper, settler };
   const queues = new QueueManager(driver, topology, events, now);

@@ -94,13 +94,20 @@ export interface AmqpMessageOptions {
   readonly deduplicationId?: string | null;
 }
 
-/** A message to be stored. @param body of {@link allocateContent}, filled */
-export function newAmqpMessage(body: Buffer, options: AmqpMessageOptions = {}): NewMessage {
+/**
+ * A message to be stored. Its payload alone counts towards `maxBytes`, as in RabbitMQ.
+ * @param body of {@link allocateContent}, filled @param payloadAt where the payload begins in it
+ */
+export function newAmqpMessage(
+  body: Buffer,
+  payloadAt: number,
+  options: AmqpMessageOptions = {},
+): NewMessage {
   const { priority = 0, ttl = null, delay = 0, deduplicationId = null } = options;
   return {
     encoding: 'amqp',
     body,
-    bytes: body.length,
+    bytes: body.length - payloadAt,
     properties: null,
     priority,
     delay,

@@ -25,17 +25,26 @@ export interface ReadableProperties {
 
 /** @returns what is there; what comes after a part that cannot be read is left out */
 export function readProperties(properties: Buffer): ReadableProperties {
+  return read(properties).found;
+}
+
+/** @returns further keys by which it was routed: RabbitMQ's header CC */
+export function readCopies(properties: Buffer): readonly string[] {
+  return read(properties).copies;
+}
+
+function read(properties: Buffer): { found: ReadableProperties; copies: readonly string[] } {
   const found: Record<string, unknown> = {};
+  const reader = new Reader(properties);
   try {
-    readInto(found, properties);
+    readInto(found, reader);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  return found;
+  return { found, copies: reader.copies };
 }
 
-function readInto(found: Record<string, unknown>, bytes: Buffer): void {
-  const reader = new Reader(bytes);
+function readInto(found: Record<string, unknown>, reader: Reader): void {
   const flags = reader.uint(2);
   if ((flags & CONTENT_TYPE) !== 0) found['contentType'] = reader.short();
   if ((flags & CONTENT_ENCODING) !== 0) reader.short();
@@ -67,6 +76,8 @@ const FIXED: Readonly<Record<string, number>> = {
 
 /** Reads on; past the end it throws a RangeError. */
 class Reader {
+  /** Of the headers that were read. */
+  readonly copies: string[] = [];
   readonly #bytes: Buffer;
   #at = 0;
 
@@ -97,7 +108,9 @@ class Reader {
     const entries: [string, HeaderValue][] = [];
     while (this.#at < end) {
       const name = this.short();
-      const value = this.#value(String.fromCharCode(this.uint(1)));
+      const type = String.fromCharCode(this.uint(1));
+      if (name === 'CC' && type === 'A') this.#readCopies();
+      const value = this.#value(type);
       if (value !== undefined) entries.push([name, value]);
     }
     // It defines '__proto__' as a field like any other, which assignment would not.
@@ -138,6 +151,18 @@ class Reader {
       default:
         return undefined;
     }
+  }
+
+  /** An array of texts; it is passed over after that like all that no header can be. */
+  #readCopies(): void {
+    const start = this.#at;
+    const length = this.uint(4);
+    const end = this.#at + length;
+    while (this.#at < end) {
+      const copy = this.#value(String.fromCharCode(this.uint(1)));
+      if (typeof copy === 'string') this.copies.push(copy);
+    }
+    this.#at = start;
   }
 
   #text(length: number): string {

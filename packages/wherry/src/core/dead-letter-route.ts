@@ -1,4 +1,5 @@
 import { propertiesOf, readContent } from './amqp-content.ts';
+import { readCopies } from './amqp-properties.ts';
 import type { StoredMessage } from './driver.ts';
 import { ExchangeNotFoundError } from './errors.ts';
 import type { Headers, NewDeath } from './message.ts';
@@ -55,8 +56,8 @@ function publishedTo(message: StoredMessage): Published {
   const last = message.deaths.findLast(({ route }) => route !== undefined)?.route;
   if (last !== undefined) return { exchange: last.toExchange, routingKeys: last.toRoutingKeys };
   if (message.encoding !== 'amqp') return { exchange: '', routingKeys: [message.queueName] };
-  const { exchange, routingKey } = readContent(message.body as Uint8Array);
-  return { exchange, routingKeys: [routingKey] };
+  const { exchange, routingKey, properties } = readContent(message.body as Uint8Array);
+  return { exchange, routingKeys: [routingKey, ...readCopies(properties)] };
 }
 
 /**

@@ -101,19 +101,12 @@ export class ExchangeManager {
   }
 
   listBindings(filter: BindingFilter = {}): Binding[] {
-    const bindings = this.#topology
-      .list('binding')
-      .map((entry) => parseBinding(entry.value as Binding));
-    return bindings.filter(({ exchange, destination }) => {
-      if (filter.exchange !== undefined && filter.exchange !== exchange) return false;
-      if (filter.queue === undefined) return true;
-      return destination.type === 'queue' && destination.name === filter.queue;
-    });
+    return [...this.#topology.router.listBindings(filter)];
   }
 }
 
-/** Many headers make a long key; stores want short names. */
-function entryName(binding: Binding): string {
+/** Under which name a binding is stored: many headers make a long key, stores want short names. */
+export function entryName(binding: Binding): string {
   return createHash('sha256').update(bindingKey(binding)).digest('hex');
 }
 

@@ -4,6 +4,7 @@ import type { StoredMessage } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { type Limits, show } from './limits.ts';
 import type { DeathReason, NewDeath } from './message.ts';
+import { RETRIES_MAX } from './queue-settings.ts';
 import type { Queue } from './queue.ts';
 import type { Topology } from './topology.ts';
 
@@ -17,6 +18,8 @@ export type Failure =
   | { readonly kind: 'invalid'; readonly error: unknown }
   /** Its holder did not settle it in time, or died. */
   | { readonly kind: 'lease-expired' }
+  /** It stood at the head of a queue that was full. */
+  | { readonly kind: 'overflow' }
   /** It was given back more often than its queue allows. */
   | { readonly kind: 'delivery-limit' }
   /** Its time to live passed. */
@@ -24,7 +27,13 @@ export type Failure =
 
 /** What becomes of the message. */
 export type Decision =
-  | { readonly action: 'retry'; readonly delay: number; readonly error: string | undefined }
+  | {
+      readonly action: 'retry';
+      readonly delay: number;
+      readonly error: string | undefined;
+      /** Its holder may have died of it: it is handed out alone (G6). */
+      readonly suspect: boolean;
+    }
   /** To each of these; to none: it is gone. */
   | { readonly action: 'move'; readonly to: readonly string[]; readonly death: NewDeath }
   /** It stays where it is, out of reach of consumers, until a person decides. */
@@ -93,12 +102,16 @@ export class FailurePolicy {
     failure: Extract<Failure, { kind: 'failed' | 'lease-expired' }>,
   ): Decision {
     // After a lease that ran out, waiting its length again would only be slow.
-    if (failure.kind === 'lease-expired') return { action: 'retry', delay: 0, error: undefined };
+    if (failure.kind === 'lease-expired') {
+      // Where deliveries do not run out, none of its neighbours can lose by it.
+      const suspect = queue.settings.maxRetries < RETRIES_MAX;
+      return { action: 'retry', delay: 0, error: undefined, suspect };
+    }
     const delay =
       failure.delay === undefined
         ? backoffDelay(queue.settings.backoff, message.retryCount, this.#random())
         : durationToMs(failure.delay, 'the retry delay');
-    return { action: 'retry', delay, error: this.#describe(failure.error).error };
+    return { action: 'retry', delay, error: this.#describe(failure.error).error, suspect: false };
   }
 
   #death(queue: Queue, failure: Failure): NewDeath {

@@ -4,8 +4,7 @@ import { ValidationError } from './errors.ts';
 import { type Limits, checkFields, checkInteger, checkName, show, utf8Length } from './limits.ts';
 import type { HeaderValue, Headers, Message } from './message.ts';
 import { encodePayload } from './payload.ts';
-
-const RETRIES_MAX = 1_000_000;
+import { RETRIES_MAX } from './queue-settings.ts';
 
 const KNOWN_FIELDS: readonly (keyof Message)[] = [
   'payload',

@@ -1,3 +1,4 @@
+import { entryName } from './exchange-manager.ts';
 import type { Driver } from './driver.ts';
 import {
   QueueExistsError,
@@ -210,12 +211,9 @@ export class QueueManager {
     const ref = this.#topology.ref(name);
     const result = await this.#driver.deleteQueue(ref, { onlyIfEmpty: options.force !== true });
     if (!result.deleted) throw new QueueNotEmptyError(name, result.messages);
-    const bindings = this.#topology.list('binding').filter((entry) => {
-      const { destination } = entry.value as { destination: { type: string; name: string } };
-      return destination.type === 'queue' && destination.name === name;
-    });
+    const bindings = this.#topology.bindingsTo(name);
     this.#topology.forget('queue', name);
-    for (const binding of bindings) await this.#topology.remove('binding', binding.name);
+    for (const binding of bindings) await this.#topology.remove('binding', entryName(binding));
     this.#schemas.delete(name);
     this.#events.forget(name);
     return result.messages;

@@ -133,8 +133,8 @@ export const DEFAULT_QUEUE_SETTINGS: QueueSettings = {
   expiresAfterIdle: null,
 };
 
-/** Retries beyond this are a loop, not a policy. */
-const RETRIES_MAX = 1_000_000;
+/** Retries beyond this are a loop, not a policy: so many are as good as no limit. */
+export const RETRIES_MAX = 1_000_000;
 /** Keeps the level of a bucket (max × per) a whole number. */
 const RATE_MAX = 1_000_000;
 const RATE_PER_MAX_MS = 86_400_000;

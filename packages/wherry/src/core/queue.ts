@@ -60,6 +60,11 @@ export function queueNameOf(queue: QueueLike): string {
   return typeof queue === 'string' ? queue : queue.name;
 }
 
+/** What goes through an exchange is routed first: the publisher sees 'full', and makes room. */
+function isDroppedByStore({ overflow, deadLetterExchange }: QueueSettings): boolean {
+  return overflow === 'drop-oldest' && deadLetterExchange === null;
+}
+
 /** The numbers of a queue that its store enforces. */
 export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
   const { settings } = queue;
@@ -69,7 +74,7 @@ export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
     maxSize: settings.maxSize ?? Infinity,
     maxBytes: settings.maxBytes ?? Infinity,
     boundOn: settings.boundOn,
-    overflow: settings.overflow === 'drop-oldest' ? 'drop-oldest' : 'reject',
+    overflow: isDroppedByStore(settings) ? 'drop-oldest' : 'reject',
     evictTo,
     messageTtl: settings.messageTtl,
     maxPriority: settings.maxPriority ?? 255,

@@ -13,7 +13,7 @@ import {
 import { type Duration, durationToMs } from './duration.ts';
 import { ClosedError, LeaseLostError, ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
-import type { Failure, FailurePolicy } from './failure-policy.ts';
+import type { Decision, Failure, FailurePolicy } from './failure-policy.ts';
 import type { Claim, Done, Held } from './held.ts';
 import { checkFields } from './limits.ts';
 import type { NewDeath } from './message.ts';
@@ -124,7 +124,7 @@ export class Settler implements Settling {
     }
     if (hasExpired) this.#tell('expired', held);
     if (decision.action === 'retry') {
-      this.#retry(held, decision, failure.kind === 'lease-expired', done);
+      this.#retry(held, decision, done);
     } else if (decision.action === 'move') {
       this.#moves.add({ held, done, ...decision, started });
     } else this.#park(held, decision.death, null, started, done);
@@ -226,11 +226,9 @@ export class Settler implements Settling {
 
   #retry(
     held: Held,
-    decision: { readonly delay: number; readonly error: string | undefined },
-    suspect: boolean,
+    { delay, error, suspect }: Extract<Decision, { action: 'retry' }>,
     done: Done,
   ): void {
-    const { delay, error } = decision;
     this.#release(held, { delay, as: 'retry', suspect }, done, () => {
       const retryCount = held.stored.retryCount + 1;
       this.#tell('retried', held, { delay, retryCount, ...(error === undefined ? {} : { error }) });

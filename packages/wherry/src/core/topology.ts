@@ -104,6 +104,14 @@ export class Topology {
     return this.#deadLetterQueues.has(name);
   }
 
+  /** The bindings of a queue, those too whose exchange is not there. */
+  bindingsTo(queue: string): Binding[] {
+    const early = [...this.#early].filter(
+      ({ destination: { type, name } }) => type === 'queue' && name === queue,
+    );
+    return [...this.router.listBindings({ queue }), ...early.map(parseBinding)];
+  }
+
   find(kind: string, name: string): TopologyEntry | undefined {
     const key = `${kind}/${name}`;
     return this.#unusable.has(key) ? undefined : this.#entries.get(key);
@@ -193,29 +201,12 @@ export class Topology {
     return resolved;
   }
 
-  /**
-   * Where `drop-oldest` puts what it drops: nowhere, unless the queue names a dead-letter queue. A
-   * dead-letter exchange is asked as for a message that was sent to the queue by its name: the store
-   * decides within one step, and cannot ask for each.
-   */
+  /** Where `drop-oldest` puts what it drops: nowhere, unless the queue names a dead-letter queue. */
   #evictTo(queue: Queue): QueueRef | null {
-    const { deadLetterQueue: named, deadLetterExchange } = queue.settings;
-    if (named === null && deadLetterExchange === null) return null;
-    const target =
-      named === null
-        ? this.#queues.get(this.#deadRouteOf(queue) ?? '')
-        : (this.#queues.get(named) ?? this.#queues.get(this.#systemDeadLetterQueue));
+    const named = queue.settings.deadLetterQueue;
+    if (named === null) return null;
+    const target = this.#queues.get(named) ?? this.#queues.get(this.#systemDeadLetterQueue);
     return target === undefined || target === queue ? null : queueRef(target, null);
-  }
-
-  #deadRouteOf({ name, settings }: Queue): string | undefined {
-    const { deadLetterExchange, deadLetterRoutingKey } = settings;
-    try {
-      const key = deadLetterRoutingKey ?? name;
-      return this.router.routeWithin(deadLetterExchange ?? '', key, null).queues[0];
-    } catch {
-      return undefined;
-    }
   }
 
   #apply(change: TopologyChange): void {
@@ -229,7 +220,6 @@ export class Topology {
       this.#entries.set(key, entry);
     } else if (!this.#entries.delete(key)) return;
     const wasUsable = !this.#unusable.delete(key);
-    if (kind === 'queue' || kind === 'exchange' || kind === 'binding') this.#resolved = new Map();
     try {
       if (kind === 'queue') this.#applyQueue(change, name);
       else if (kind === 'exchange') this.#applyExchange(change, name);
@@ -251,6 +241,7 @@ export class Topology {
       const { number, version, value } = change.entry;
       queue = new QueueClass(name, number, version, value as QueueDocument);
     }
+    this.#resolved = new Map();
     this.#deadLetterQueues = null;
     const former = this.#queues.get(name);
     if (former !== undefined) this.#byNumber.delete(former.number);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  type AmqpMessageOptions,
   type MessageQueueSystem,
   type NewMessage,
   allocateContent,
@@ -51,6 +52,10 @@ function contentOf(payload: string, properties: Uint8Array = PROPERTIES): Buffer
   return body;
 }
 
+function messageOf(body: Buffer, options?: AmqpMessageOptions): NewMessage {
+  return newAmqpMessage(body, body.length - readContent(body).payload.length, options);
+}
+
 function publish(mq: MessageQueueSystem, queues: string[], message: NewMessage): Promise<void> {
   return new Promise((resolve, reject) => {
     brokerPort(mq).publish(queues, message, (error) => {
@@ -71,10 +76,36 @@ test('a content gives back what it was made of, and refuses what is none', () =>
   }
 });
 
+eachStore(
+  'a dead-letter exchange without a key goes by the key and the header CC',
+  async ({ open }) => {
+    const mq = await open();
+    for (const name of ['order.new', 'copied', 'blind']) await mq.createQueue({ name });
+    await mq.createQueue({ name: 'q', deadLetterExchange: '' });
+    const keys = (...names: string[]): Buffer =>
+      long(Buffer.concat(names.flatMap((name) => [Buffer.from('S'), long(Buffer.from(name))])));
+    const headers = Buffer.concat([
+      Buffer.from([0x20, 0]),
+      table([
+        [short('BCC'), 'A', keys('blind')],
+        [short('CC'), 'A', keys('copied', 'nowhere')],
+      ]),
+    ]);
+    await publish(mq, ['q'], messageOf(contentOf('x', headers)));
+    const delivery = await mq.receiveMessage('q', 'me');
+    await delivery!.deadLetter();
+    const ready = ['order.new', 'copied', 'blind'].map((name) => mq.getQueueInfo(name));
+    assert.deepEqual(
+      (await Promise.all(ready)).map((info) => info.ready),
+      [1, 1, 0],
+    );
+  },
+);
+
 eachStore('everybody can consume what an AMQP client published', async ({ open }) => {
   const mq = await open();
   await mq.createQueue({ name: 'q' });
-  await publish(mq, ['q'], newAmqpMessage(contentOf('{"a":1}'), { priority: 7 }));
+  await publish(mq, ['q'], messageOf(contentOf('{"a":1}'), { priority: 7 }));
   const delivery = await mq.receiveMessage('q', 'me');
   const { deduplicationId: _none, ...message } = delivery!.message;
   assert.deepEqual(message, {
@@ -104,7 +135,7 @@ eachStore('a payload that is not what its type says comes as bytes', async ({ op
     ['words', text],
     ['bytes', Buffer.from([0, 0])],
   ] as const) {
-    await publish(mq, ['q'], newAmqpMessage(contentOf(payload, properties)));
+    await publish(mq, ['q'], messageOf(contentOf(payload, properties)));
   }
   const deliveries = await mq.receiveMessage('q', 'me', { max: 3 });
   const payloads = deliveries.map(({ payload }) =>
@@ -118,7 +149,7 @@ eachStore('the port leases, gives back, fails and settles without decoding', asy
   const port = brokerPort(mq);
   await mq.createQueue({ name: 'q', discardDeadLetters: true });
   const body = contentOf('x');
-  for (let i = 0; i < 3; i++) await publish(mq, ['q'], newAmqpMessage(body));
+  for (let i = 0; i < 3; i++) await publish(mq, ['q'], messageOf(body));
   const options = { consumerId: 'me', leaseDuration: 60_000, bound: true };
   const { messages } = await port.take('q', { ...options, max: 10 });
   assert.deepEqual(
@@ -145,11 +176,11 @@ eachStore('the port leases, gives back, fails and settles without decoding', asy
 eachStore('what cannot be published answers with the reason', async ({ open }) => {
   const mq = await open();
   await mq.createQueue({ name: 'full', maxSize: 1 });
-  await publish(mq, ['full'], newAmqpMessage(contentOf('1')));
-  await assert.rejects(publish(mq, ['full'], newAmqpMessage(contentOf('2'))), {
+  await publish(mq, ['full'], messageOf(contentOf('1')));
+  await assert.rejects(publish(mq, ['full'], messageOf(contentOf('2'))), {
     code: 'QUEUE_FULL',
   });
-  await assert.rejects(publish(mq, ['none'], newAmqpMessage(contentOf('2'))), {
+  await assert.rejects(publish(mq, ['none'], messageOf(contentOf('2'))), {
     code: 'QUEUE_NOT_FOUND',
   });
   assert.throws(() => brokerPort({}), { code: 'VALIDATION' });

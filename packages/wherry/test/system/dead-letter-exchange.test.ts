@@ -24,7 +24,7 @@ async function publish(mq: MessageQueueSystem, exchange: string, key: string): P
   body.write('hi', payloadAt);
   const queues = port.route(exchange, [key], null);
   await new Promise<void>((resolve, reject) => {
-    port.publish(queues, newAmqpMessage(body), (error) => {
+    port.publish(queues, newAmqpMessage(body, payloadAt), (error) => {
       if (error === null) resolve();
       else reject(error);
     });
@@ -119,6 +119,49 @@ eachStore('drop-oldest puts out through the exchange', async ({ open }) => {
   for (const payload of [1, 2]) await mq.sendMessage('bounded', { payload });
   assert.deepEqual(await payloadsOf(mq, 'dead'), [1]);
   assert.deepEqual(await payloadsOf(mq, 'bounded'), [2]);
+});
+
+eachStore(
+  'each message that is put out goes by its own key, and order is kept',
+  async ({ open }) => {
+    const mq = await open();
+    await mq.createExchange({ name: 'dead', type: 'direct' });
+    await mq.createExchange({ name: 'in', type: 'fanout' });
+    for (const name of ['even', 'odd', 'all']) await mq.createQueue({ name });
+    for (const name of ['even', 'odd']) {
+      await mq.bind({ exchange: 'dead', queue: name, routingKey: name });
+      await mq.bind({ exchange: 'dead', queue: 'all', routingKey: name });
+    }
+    const bounds = { maxSize: 3, overflow: 'drop-oldest', deadLetterExchange: 'dead' } as const;
+    await mq.createQueue({ name: 'bounded', boundOn: 'waiting', ...bounds });
+    await mq.bind({ exchange: 'in', queue: 'bounded' });
+    const keys = Array.from({ length: 9 }, (_, i) => (i % 2 === 0 ? 'even' : 'odd'));
+    await Promise.all(keys.map((key) => publish(mq, 'in', key)));
+    const sizes = await Promise.all(
+      ['bounded', 'even', 'odd', 'all'].map(async (name) => (await mq.getQueueInfo(name)).ready),
+    );
+    assert.deepEqual(sizes, [3, 3, 3, 6]);
+    const left = (await mq.browse('bounded')).messages;
+    const sequence = left.map(({ timestamp, id }) => `${timestamp} ${id}`);
+    assert.deepEqual(sequence, sequence.toSorted());
+    const [dead] = (await mq.browse('odd')).messages;
+    assert.deepEqual(
+      dead!.deaths.map(({ queue, reason, route }) => [queue, reason, route?.toRoutingKeys]),
+      [['bounded', 'overflow', ['odd']]],
+    );
+  },
+);
+
+eachStore('what would not fit into an empty queue puts nothing out', async ({ open }) => {
+  const mq = await open();
+  const bounds = { maxBytes: 10, overflow: 'drop-oldest', deadLetterExchange: 'none' } as const;
+  await mq.createQueue({ name: 'small', ...bounds });
+  await mq.sendMessage('small', { payload: '12345' });
+  await assert.rejects(mq.sendMessage('small', { payload: '1234567890!' }), { code: 'QUEUE_FULL' });
+  await mq.sendMessage('small', { payload: '67890' });
+  assert.deepEqual(await payloadsOf(mq, 'small'), ['12345', '67890']);
+  await mq.sendMessage('small', { payload: 'abcdef' });
+  assert.deepEqual(await payloadsOf(mq, 'small'), ['abcdef']);
 });
 
 eachStore('discardDeadLetters: what dies is dropped, and counted', async ({ open }) => {

@@ -198,7 +198,7 @@ export class LmdbDriver implements contract.Driver {
       const messages = queue.counters.total;
       if (options.onlyIfEmpty && messages > 0) return { deleted: false, messages };
       bury(store, queue);
-      this.topology.removeNumber(store, ref.number);
+      this.topology.removeQueue(store, ref);
       return { deleted: true, messages };
     });
     if (answer.deleted) this.#dig(store);

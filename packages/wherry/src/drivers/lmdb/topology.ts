@@ -1,4 +1,4 @@
-import type { TopologyChange, TopologyEntry, TopologyStore } from '../../core/driver.ts';
+import type { QueueRef, TopologyChange, TopologyEntry, TopologyStore } from '../../core/driver.ts';
 import { tellAll } from '../../core/tell-all.ts';
 import { decodeChecked, encodeChecked } from './checked-json.ts';
 import type { LmdbStore } from './store.ts';
@@ -57,12 +57,10 @@ export class LmdbTopology implements TopologyStore {
   }
 
   /** Within a job: removes the entry of a queue that is deleted, if it is one of ours. */
-  removeNumber(store: LmdbStore, number: number): void {
-    for (const { kind, name, number: present } of entriesOf(store)) {
-      if (kind !== 'queue' || present !== number) continue;
-      store.tables.topology.removeSync(keyOf(kind, name));
-      this.#announce(store, { type: 'removed', kind, name });
-    }
+  removeQueue(store: LmdbStore, { name, number }: QueueRef): void {
+    if (find(store, 'queue', name)?.number !== number) return;
+    store.tables.topology.removeSync(keyOf('queue', name));
+    this.#announce(store, { type: 'removed', kind: 'queue', name });
   }
 
   #announce(store: LmdbStore, change: TopologyChange): void {
