@@ -1,11 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { root } from './find-files.ts';
 import { runCommand } from './run-command.ts';
+import { paint } from './terminal.ts';
 
 /** Programs that the tests start besides Node, each with the Debian package that brings it. */
 const packageOf = {
+  'amqp-publish': 'amqp-tools',
   chromium: 'chromium',
+  env: 'coreutils',
   faketime: 'faketime',
   initdb: 'postgresql-15',
   losetup: 'mount',
@@ -16,15 +20,20 @@ const packageOf = {
   pg_dump: 'postgresql-client-15',
   pg_restore: 'postgresql-client-15',
   pgbouncer: 'pgbouncer',
+  php: 'php-cli',
   postgres: 'postgresql-15',
   'redis-cli': 'redis-tools',
   'redis-sentinel': 'redis-sentinel',
   'redis-server': 'redis-server',
+  ruby: 'ruby',
   setpriv: 'util-linux',
   strace: 'strace',
   unshare: 'util-linux',
   xfs_io: 'xfsprogs',
 } as const;
+
+/** Debian packages that bring modules of other languages, which the tests' foreign clients use. */
+const modulePackages = ['php-amqplib', 'python3-celery', 'python3-pika', 'ruby-bunny'];
 
 /** A program that the tests start. */
 export type Program = keyof typeof packageOf;
@@ -62,12 +71,21 @@ export function findProgram(program: Program): string | undefined {
     .find(isExecutable);
 }
 
-/** @returns the Debian packages, each once, whose programs are not on this machine. */
+/** @returns the Debian packages, each once, that the tests need and this machine does not have. */
 export function missingPackages(): string[] {
-  const missing = (Object.keys(packageOf) as Program[]).filter(
+  const programs = (Object.keys(packageOf) as Program[]).filter(
     (program) => findProgram(program) === undefined,
   );
-  return [...new Set(missing.map((program) => packageOf[program]))].toSorted();
+  const ofPrograms = programs.map((program) => packageOf[program]);
+  return [...new Set([...ofPrograms, ...notInstalled(modulePackages)])].toSorted();
+}
+
+/** @returns those of `packages` that the package manager does not have, all where there is none. */
+export function notInstalled(packages: readonly string[]): string[] {
+  const format = '--showformat=${Package} ${Status}\n';
+  const { stdout } = spawnSync('dpkg-query', ['--show', format, ...packages], { encoding: 'utf8' });
+  const installed = new Set((stdout ?? '').split('\n'));
+  return packages.filter((name) => !installed.has(`${name} install ok installed`));
 }
 
 /** @returns the command with which an administrator installs `packages`. */
@@ -76,10 +94,20 @@ export function installCommand(packages: readonly string[]): string {
 }
 
 /**
- * Installs Debian packages, without starting the services that some of them bring; needs root.
- * @returns what the package manager printed if it failed, else `null`.
+ * Installs Debian packages as root, without starting the services that some of them bring; anybody
+ * else is told what to run.
+ * @returns whether they are on this machine now
  */
-export async function installPackages(packages: readonly string[]): Promise<string | null> {
-  const result = await runCommand('sh', [installer, ...packages]);
-  return result.code === 0 ? null : result.output;
+export async function providePackages(packages: readonly string[]): Promise<boolean> {
+  const command = installCommand(packages);
+  if (process.getuid?.() !== 0) {
+    console.error(`This starts programs that this machine does not have. As root, run:\n`);
+    console.error(`    ${command}\n`);
+    return false;
+  }
+  console.log(`Installing ${packages.join(', ')}.`);
+  const { code, output } = await runCommand('sh', [installer, ...packages]);
+  if (code === 0) return true;
+  console.error(`${output}\n${paint('red', 'FAILED')} ${command}`);
+  return false;
 }

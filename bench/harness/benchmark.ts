@@ -15,6 +15,8 @@ export interface RunContext {
   readonly isQuick: boolean;
   /** The benchmark's settings, as `--set` left them. */
   readonly settings: Settings;
+  /** What the wanted metrics ask for with `Metric.beside`, each once. */
+  readonly beside: readonly string[];
 }
 
 /** Numbers that say how much work a benchmark does, by name. */
@@ -40,6 +42,8 @@ export interface Contest {
   readonly prepare?: (context: RunContext) => Promise<void | (() => Promise<void>)>;
   readonly runners: Readonly<Record<string, Runner>>;
   readonly metrics: readonly Metric[];
+  /** How often each runner runs; left out: as often as the benchmark says. */
+  readonly rounds?: number;
 }
 
 /** Which figure of which runner. */
@@ -53,6 +57,8 @@ export interface Metric {
   readonly unit: Unit;
   readonly ours: FigureOf;
   readonly peer?: FigureOf;
+  /** What a runner that measures several peers in turns must measure; `--without` takes it. */
+  readonly beside?: string;
   /** Of ours divided by the peer's, or of ours when there is no peer. None: shown, not judged. */
   readonly target?: Target;
 }

@@ -25,8 +25,8 @@ export class UsageError extends Error {
 const usage = `Usage: npm run bench -- NAME [options]
   --json            one JSON line per target on stdout
   --quick           a smoke run: little work, one round; the figures mean nothing
-  --only METRIC     just this metric; may be given several times
-  --without RUNNER  leave out what needs this runner; may be given several times
+  --only METRIC     just this metric; * stands for anything; may be given several times
+  --without RUNNER  leave out what needs this runner or peer; may be given several times
   --set NAME=NUMBER changes a setting of the benchmark; may be given several times
   --dir FOLDER      where the temporary folders are made (default: ${tmpdir()})`;
 
@@ -52,8 +52,12 @@ export function readCommandLine(args: readonly string[], benchmark: Benchmark): 
   const { contests } = benchmark;
   const metrics = contests.flatMap((contest) => contest.metrics.map(({ name }) => name));
   const runners = contests.flatMap((contest) => Object.keys(contest.runners));
-  checkKnown('metric', values.only, metrics);
-  checkKnown('runner', values.without, runners);
+  const peers = contests.flatMap((contest) =>
+    contest.metrics.flatMap(({ beside }) => beside ?? []),
+  );
+  const unknown = values.only.filter((pattern) => !metrics.some((name) => matches(name, pattern)));
+  checkKnown('metric', unknown, metrics);
+  checkKnown('runner', values.without, [...runners, ...peers]);
   if (!existsSync(values.dir)) throw new UsageError(`There is no folder ${values.dir}.`);
   return {
     json: values.json,
@@ -64,6 +68,12 @@ export function readCommandLine(args: readonly string[], benchmark: Benchmark): 
     directory: values.dir,
     run: values.run,
   };
+}
+
+/** @returns whether a pattern of `--only` means the metric */
+export function matches(metric: string, pattern: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replaceAll(/[^\w-]/g, String.raw`\$&`));
+  return new RegExp(`^${parts.join('.*')}$`).test(metric);
 }
 
 function readSettings(given: readonly string[], defaults: Settings): Settings {

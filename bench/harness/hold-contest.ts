@@ -22,11 +22,12 @@ export interface HoldOptions {
 export async function holdContest(contest: Contest, options: HoldOptions): Promise<Rounds> {
   const { isQuick, settings, rounds, log } = options;
   const shared = mkdtempSync(join(options.folder, 'contest-'));
+  const beside = [...new Set(contest.metrics.flatMap((metric) => metric.beside ?? []))];
   const inOwnFolder = async <T>(work: (context: RunContext) => Promise<T>): Promise<T> => {
     const folder = join(shared, 'run');
     mkdirSync(folder);
     try {
-      return await work({ folder, shared, isQuick, settings });
+      return await work({ folder, shared, isQuick, settings, beside });
     } finally {
       rmSync(folder, { recursive: true });
     }

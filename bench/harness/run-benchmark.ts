@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Benchmark, Contest, Metric } from './benchmark.ts';
 import { answerRun } from './child-run.ts';
-import { type BenchOptions, UsageError, readCommandLine } from './command-line.ts';
+import { type BenchOptions, matches, readCommandLine, UsageError } from './command-line.ts';
 import { InvalidRunError } from './delivery-check.ts';
 import { holdContest } from './hold-contest.ts';
 import { type Result, judge } from './judge.ts';
@@ -45,7 +45,7 @@ async function measure(benchmark: Benchmark, options: BenchOptions): Promise<voi
       folder,
       isQuick,
       settings: options.settings,
-      rounds: isQuick ? 1 : (benchmark.rounds ?? ROUNDS),
+      rounds: isQuick ? 1 : (contest.rounds ?? benchmark.rounds ?? ROUNDS),
       beforeRun: () => {
         for (let i = 0; i < SYNCS_PER_RUN; i++) syncs.push(probe.sync());
       },
@@ -72,9 +72,9 @@ function hasTarget(result: Result): result is Result & { met: boolean } {
 
 /** What is left of the benchmark when `--only` and `--without` are heeded. Says what it leaves out. */
 function selectContests(benchmark: Benchmark, { only, without }: BenchOptions): Contest[] {
-  const isWanted = ({ name, ours, peer }: Metric): boolean => {
-    if (only.length > 0 && !only.includes(name)) return false;
-    const missing = [ours[0], peer?.[0]].find((runner) => without.includes(runner ?? ''));
+  const isWanted = ({ name, ours, peer, beside }: Metric): boolean => {
+    if (only.length > 0 && !only.some((pattern) => matches(name, pattern))) return false;
+    const missing = [ours[0], peer?.[0], beside].find((needed) => without.includes(needed ?? ''));
     if (missing !== undefined) console.error(`left out: ${name}, which needs ${missing}`);
     return missing === undefined;
   };

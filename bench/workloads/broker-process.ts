@@ -2,7 +2,12 @@
 import { serve } from 'wherry-server';
 import type { Served } from './broker.ts';
 
-const broker = await serve({ store: process.argv[2]!, port: 0, log: { level: 'silent' } });
+const broker = await serve({
+  store: process.argv[2]!,
+  port: 0,
+  amqp: { enabled: false },
+  log: { level: 'silent' },
+});
 process.once('disconnect', () => {
   void broker.close().finally(() => process.exit());
 });

@@ -29,6 +29,10 @@ export class ServerProcess implements AsyncDisposable {
     return new ServerProcess(url, child);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** @returns milliseconds of processor time that it has used so far */
   cpuMs(): number {
     return cpuMsOf(this.#child.pid!);

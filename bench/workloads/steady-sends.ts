@@ -51,7 +51,11 @@ export async function measureSteadySends(context: RunContext): Promise<Figures> 
   };
 }
 
-async function atSteadyPace(count: number, work: () => Promise<number>): Promise<number[]> {
+/**
+ * Calls `work` 500 times per second, whether or not the last call has ended.
+ * @returns what the calls came to
+ */
+export async function atSteadyPace(count: number, work: () => Promise<number>): Promise<number[]> {
   const results: Promise<number>[] = [];
   const start = performance.now();
   while (results.length < count) {

@@ -216,6 +216,8 @@ export interface ConsumerInfo {
   /** Null: the broker does not know. */
   readonly held: number | null;
   readonly credit: number | null;
+  /** Null: it does not speak AMQP; 0: any number. */
+  readonly prefetch: number | null;
 }
 
 export interface Consumers {
@@ -237,6 +239,27 @@ export interface ConnectionInfo {
   readonly requests: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  readonly amqp: AmqpConnection | null;
+}
+
+export interface AmqpConnection {
+  readonly state: string;
+  readonly vhost: string | null;
+  /** What its client calls it. */
+  readonly name: string | null;
+  readonly channels: readonly AmqpChannel[];
+}
+
+export interface AmqpChannel {
+  readonly number: number;
+  /** 0: any number. */
+  readonly prefetch: number;
+  readonly globalPrefetch: number;
+  readonly consumers: number;
+  readonly unacknowledged: number;
+  readonly unconfirmed: number;
+  readonly isConfirm: boolean;
+  readonly isTransactional: boolean;
 }
 
 export interface User {

@@ -10,6 +10,7 @@ import { type Column, Table } from '../components/table.tsx';
 import { attempt } from '../components/toasts.tsx';
 import { formatBytes, formatCount, formatRelative } from '../format.ts';
 import { link } from '../router.ts';
+import { AmqpChannels, formatPrefetch } from './amqp-channels.tsx';
 
 const CONSUMERS: readonly Column<ConsumerInfo>[] = [
   {
@@ -45,6 +46,13 @@ const CONSUMERS: readonly Column<ConsumerInfo>[] = [
     key: 'credit',
     title: 'Takes yet',
     cell: ({ credit }) => (credit === null ? '–' : formatCount(credit)),
+    align: 'right',
+    wide: true,
+  },
+  {
+    key: 'prefetch',
+    title: 'Prefetch',
+    cell: ({ prefetch }) => (prefetch === null ? '–' : formatPrefetch(prefetch)),
     align: 'right',
     wide: true,
   },
@@ -103,12 +111,15 @@ function ConnectionList(): JSX.Element {
           rows.length === 0 ? (
             <Empty title="There are no connections" />
           ) : (
-            <Table
-              caption="Connections"
-              columns={CONNECTIONS}
-              rows={rows}
-              rowKey={({ id }) => id}
-            />
+            <>
+              <Table
+                caption="Connections"
+                columns={CONNECTIONS}
+                rows={rows}
+                rowKey={({ id }) => id}
+              />
+              <AmqpChannels connections={rows} />
+            </>
           )
         }
       </Loaded>
@@ -129,19 +140,25 @@ const CONNECTIONS: readonly Column<ConnectionInfo>[] = [
   {
     key: 'protocol',
     title: 'Protocol',
-    cell: ({ protocol }) => <span class="tag">{protocol}</span>,
+    cell: ({ protocol, amqp }) => (
+      <span class="tag">
+        {amqp === null || amqp.state === 'running' ? protocol : `${protocol}, ${amqp.state}`}
+      </span>
+    ),
   },
   { key: 'user', title: 'User', cell: ({ user }) => <span class="name">{user ?? ''}</span> },
   {
     key: 'agent',
     title: 'Program',
-    cell: ({ userAgent }) => <span class="name agent">{userAgent ?? ''}</span>,
+    cell: ({ userAgent, amqp }) => (
+      <span class="name agent">{[amqp?.name, userAgent].filter(Boolean).join(', ')}</span>
+    ),
     wide: true,
   },
   {
     key: 'requests',
     title: 'Requests',
-    cell: ({ requests }) => formatCount(requests),
+    cell: ({ requests, amqp }) => (amqp === null ? formatCount(requests) : '–'),
     align: 'right',
     wide: true,
   },

@@ -1,6 +1,7 @@
 export { type Broker, serve, type ServeOptions } from './serve.ts';
 export type { Action, Identity, Permission } from './access/identity.ts';
 export type {
+  AmqpConfig,
   BrokerConfig,
   BrokerConfigInput,
   BrokerLimits,

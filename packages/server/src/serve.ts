@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { type Duration, durationToMs } from 'wherry';
 import type { PasswordOptions } from './access/passwords.ts';
+import { amqpTls, listenForAmqp, makeAmqp } from './amqp.ts';
 import type { BrokerConfig, BrokerConfigInput } from './config/config.ts';
 import { checkConfig } from './config/check.ts';
-import { ConfigError } from './config/errors.ts';
 import { maskUrl } from './config/mask.ts';
 import { parseConfig } from './config/parse.ts';
+import { describeListenError } from './listen-error.ts';
+import { Administration } from './servers/amqp/administration.ts';
+import type { AmqpServer } from './servers/amqp/listener.ts';
 import { createApp } from './servers/http/app.ts';
 import type { BrokerContext } from './servers/http/context.ts';
 import { OpenSockets } from './servers/http/open-sockets.ts';
 import { readTls, renewTls, watchTls } from './servers/http/tls.ts';
-import { shutDown } from './shutdown.ts';
+import { type Ending, shutDown } from './shutdown.ts';
 import { openState, type State } from './state.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createTelemetry } from './telemetry/telemetry.ts';
@@ -20,6 +23,10 @@ export interface Broker extends AsyncDisposable {
   /** `http://127.0.0.1:7470` */
   readonly url: string;
   readonly port: number;
+  /** Of AMQP 0-9-1; null: it is not served. */
+  readonly amqpPort: number | null;
+  /** Of AMQP over TLS; null: it is not served. */
+  readonly amqpTlsPort: number | null;
   readonly config: BrokerConfig;
   /**
    * Reads the certificate's files again, and takes the users and tokens of a configuration in the
@@ -58,7 +65,7 @@ export async function serve(
   const { vhosts, access } = state;
   const telemetry = createTelemetry(config, { vhosts, version: version() }, options.logger);
   const { logger, history } = telemetry;
-  const context: BrokerContext = {
+  const parts = {
     version: version(),
     startedAt: Date.now(),
     config,
@@ -68,25 +75,23 @@ export async function serve(
     telemetry,
     logger,
   };
+  const amqp = makeAmqp(parts);
+  const context: BrokerContext = { ...parts, amqp: amqp && new Administration(amqp) };
   const app = createApp(context);
   const sockets = new OpenSockets(app.server);
   telemetry.metrics.watch('http_connections', 'Open connections', () => sockets.size);
-  let url: string;
+  let places: Places;
   try {
-    await vhosts.open({
-      opened: (vhost, mq) => telemetry.watch(vhost, mq),
-      failed: (error, vhost) => logger.error({ vhost, err: error }, 'A virtual host failed'),
-    });
-    url = await listen(app, config);
+    places = await begin(context, app, amqp);
   } catch (error) {
-    await app.close();
+    await Promise.all([app.close(), amqp?.close(0)]);
     await state.close(0);
     throw error;
   }
   history.start();
-  logger.info({ store: maskUrl(config.store), version: context.version }, 'Started');
+  logger.info({ store: maskUrl(config.store), version: context.version, ...places }, 'Started');
 
-  const { reload, unwatch } = makeReload(config, state, app, logger);
+  const { reload, unwatch } = makeReload(config, state, { app, amqp, logger });
   const letGo = async (deadline: number): Promise<void> => {
     await history.stop();
     await state.close(deadline);
@@ -95,11 +100,38 @@ export async function serve(
   const closeOnce = (how: { readonly deadline?: Duration } = {}): Promise<void> => {
     unwatch();
     const deadline = durationToMs(how.deadline ?? config.shutdownTimeout, 'deadline');
-    closed ??= shutDown({ app, sockets, letGo, logger }, deadline);
+    closed ??= shutDown({ app, sockets, amqp, letGo, logger }, deadline);
     return closed;
   };
-  const port = Number(new URL(url).port);
-  return { url, port, config, reload, close: closeOnce, [Symbol.asyncDispose]: closeOnce };
+  return { ...places, config, reload, close: closeOnce, [Symbol.asyncDispose]: closeOnce };
+}
+
+/** Where a broker can be reached. */
+type Places = Pick<Broker, 'url' | 'port' | 'amqpPort' | 'amqpTlsPort'>;
+
+/** Opens the virtual hosts and the ports. @throws ConfigError, StorageError */
+async function begin(
+  { config, vhosts, telemetry }: BrokerContext,
+  app: ReturnType<typeof createApp>,
+  amqp: AmqpServer | null,
+): Promise<Places> {
+  await vhosts.open({
+    opened: (vhost, mq) => {
+      telemetry.watch(vhost, mq);
+      amqp?.prepare(vhost);
+    },
+    failed: (error, vhost) => {
+      telemetry.logger.error({ vhost, err: error }, 'A virtual host failed');
+    },
+  });
+  const url = await listen(app, config);
+  const ports = await listenForAmqp(amqp, config);
+  return {
+    url,
+    port: Number(new URL(url).port),
+    amqpPort: ports?.port ?? null,
+    amqpTlsPort: ports?.tlsPort ?? null,
+  };
 }
 
 /** @returns the address @throws ConfigError when that of the configuration cannot be had */
@@ -110,29 +142,24 @@ async function listen(
   try {
     return await app.listen({ host, port });
   } catch (error) {
-    const mistakes: Readonly<Record<string, string>> = {
-      EADDRINUSE: `port is ${port}: another program listens there. Stop it, or give another port.`,
-      EACCES: `port is ${port}: this user may not listen there. Give a port from 1024 on.`,
-      EADDRNOTAVAIL: `host is '${host}': this machine does not have the address.`,
-      ENOTFOUND: `host is '${host}': nobody knows the name.`,
-    };
-    const mistake = mistakes[(error as NodeJS.ErrnoException).code ?? ''];
-    throw mistake === undefined ? error : new ConfigError([mistake]);
+    throw describeListenError(error, { host, key: 'port', port, remedy: 'or give another port' });
   }
 }
 
 /** Certificates are renewed by themselves, accounts when somebody says so. */
 function makeReload(
-  { tls }: BrokerConfig,
+  config: BrokerConfig,
   state: State,
-  { server }: ReturnType<typeof createApp>,
-  logger: Logger,
+  { app, amqp, logger }: Pick<Ending, 'app' | 'amqp' | 'logger'>,
 ): { reload: Broker['reload']; unwatch: () => void } {
+  const { tls } = config;
   const reload = async (changed?: BrokerConfigInput): Promise<void> => {
     // What is wrong is found before anything is changed.
     const renewed = tls && readTls(tls);
+    const renewedForAmqp = renewed && amqpTls(config, renewed);
     if (changed !== undefined) await state.reload(parseConfig(changed));
-    if (renewed !== undefined) renewTls(server, renewed);
+    if (renewed !== undefined) renewTls(app.server, renewed);
+    if (renewedForAmqp !== undefined) amqp?.renewTls(renewedForAmqp);
     logger.info('Reloaded');
   };
   if (tls === undefined) return { reload, unwatch: () => {} };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { TimeoutError } from 'wherry';
+import type { AmqpServer } from './servers/amqp/listener.ts';
 import type { OpenSockets } from './servers/http/open-sockets.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -8,6 +9,8 @@ import type { Logger } from './telemetry/logger.ts';
 export interface Ending {
   readonly app: FastifyInstance;
   readonly sockets: OpenSockets;
+  /** Null: there is none. */
+  readonly amqp: AmqpServer | null;
   /** @param deadline milliseconds until running handlers are abandoned */
   readonly letGo: (deadline: number) => Promise<void>;
   readonly logger: Logger;
@@ -24,7 +27,7 @@ const STORE_GRACE_MS = 2_000;
  * @throws TimeoutError when a store did not let go; what was confirmed is stored all the same
  */
 export async function shutDown(ending: Ending, deadline: number): Promise<void> {
-  const { app, sockets, logger, letGo } = ending;
+  const { app, sockets, amqp, logger, letGo } = ending;
   const end = Date.now() + deadline;
   logger.info({ deadline }, 'Closing');
   const cut = setTimeout(() => {
@@ -34,7 +37,7 @@ export async function shutDown(ending: Ending, deadline: number): Promise<void> 
   // A connection whose last request has ended would stay for the next one.
   const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
   try {
-    await app.close();
+    await Promise.all([app.close(), amqp?.close(deadline)]);
   } finally {
     clearTimeout(cut);
     clearInterval(sweep);

@@ -14,7 +14,7 @@ import { ROUTES } from '../src/servers/http/route-table.ts';
 import { startBroker } from './broker.ts';
 import { parseMetrics } from './telemetry/prometheus.ts';
 
-const DEFAULT_PORT = loadConfig({ cwd: '/', env: {} }).config.port;
+const { port: DEFAULT_PORT, amqp: DEFAULT_AMQP } = loadConfig({ cwd: '/', env: {} }).config;
 
 function read(file: string): string {
   return readFileSync(join(root, 'deploy', file), 'utf8');
@@ -109,7 +109,10 @@ test('the compose file starts brokers with variables that are keys', () => {
       [['admin', true]],
     );
     assert.ok(Number.parseInt(grace!, 10) * 1_000 > config.shutdownTimeout);
-    assert.deepEqual(ports, [`127.0.0.1:${DEFAULT_PORT}:${DEFAULT_PORT}`]);
+    assert.deepEqual(
+      ports,
+      [DEFAULT_PORT, DEFAULT_AMQP.port].map((port) => `127.0.0.1:${port}:${port}`),
+    );
     const [store = ''] = Object.keys(on!);
     assert.equal(new URL(config.store).hostname, store);
     assert.ok(store in services);
@@ -125,8 +128,8 @@ test('the image listens where it says, and its health check asks a path that the
   ]);
   const env = Object.fromEntries(pairs);
   const { config } = loadConfig({ cwd: '/', env });
-  assert.equal(pairs.length, 5);
-  assert.equal(text.match(/^EXPOSE (\d+)$/m)?.[1], String(config.port));
+  assert.equal(pairs.length, 6);
+  assert.equal(text.match(/^EXPOSE (.+)$/m)?.[1], `${config.port} ${config.amqp.port}`);
   assert.equal(text.match(/^VOLUME (\S+)$/m)?.[1], config.store);
   const [, path] = /WHERRY_PORT\}(\/\w+)/.exec(text) ?? [];
   assert.ok(ROUTES.some(({ scope, url }) => scope === 'root' && url === path));

@@ -42,7 +42,7 @@ test('configuration.md has every key of a user and of a token', () => {
 });
 
 test('operations.md has every metric with its labels', async () => {
-  await using broker = await startBroker({ queues: [{ name: 'orders' }] });
+  await using broker = await startBroker({ queues: [{ name: 'orders' }], amqp: { port: 0 } });
   await fetch(`${broker.url}/healthz`).then((response) => response.text());
   const page = await fetch(`${broker.url}/metrics`);
   const families = parseMetrics(await page.text());

@@ -230,6 +230,30 @@ export class Accounts {
     return { user: this.#describeUser(name, value), isNew };
   }
 
+  /**
+   * @param edit is given what the user may do, and says what it may do from now on
+   * @throws UserNotFoundError, AccountReadOnlyError
+   */
+  async editPermissions(
+    name: string,
+    edit: (present: readonly Permission[]) => readonly Permission[],
+  ): Promise<void> {
+    if (this.#configUsers.has(name)) throw new AccountReadOnlyError('User', name);
+    await this.#users.put(name, (present) => {
+      if (present === undefined) throw new UserNotFoundError(name);
+      return { ...present, permissions: edit(present.permissions) };
+    });
+  }
+
+  /** Stores another hash of the same password. @returns the user; with another password it is as it is */
+  async replaceHash(name: string, before: string, hash: string): Promise<User> {
+    const { value } = await this.#users.put(name, (present) => {
+      if (present === undefined) throw new UserNotFoundError(name);
+      return present.passwordHash === before ? { ...present, passwordHash: hash } : present;
+    });
+    return value;
+  }
+
   /** @throws UserNotFoundError, AccountReadOnlyError, LastAdminError */
   async removeUser(name: string): Promise<void> {
     if (this.#configUsers.has(name)) throw new AccountReadOnlyError('User', name);

@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Accounts, User } from './accounts.ts';
 import { ANONYMOUS_ADMIN, type Identity } from './identity.ts';
-import type { Passwords } from './passwords.ts';
+import { isImported, type Passwords } from './passwords.ts';
 import type { Sessions } from './sessions.ts';
 import type { LoginThrottle } from './throttle.ts';
 
@@ -69,6 +69,29 @@ export class Authenticator {
     return allowsAnonymous && accounts.isEmpty ? ANONYMOUS_ADMIN : null;
   }
 
+  /**
+   * Of a protocol where everybody gives a name and a password. A token in the place of the password
+   * is good with any name.
+   * @returns who it is; null when either is wrong
+   * @throws LoginThrottledError, PasswordsBusyError
+   */
+  async login(name: string, password: string, address: string): Promise<Identity | null> {
+    const { accounts, allowsAnonymous } = this.#parts;
+    if (allowsAnonymous && accounts.isEmpty) return ANONYMOUS_ADMIN;
+    return this.#ofToken(password) ?? this.#ofPassword(name, password, address);
+  }
+
+  /**
+   * Who shows a certificate that was checked needs no password.
+   * @returns the user of this name, or null
+   */
+  ofCertificate(name: string): Identity | null {
+    const { accounts } = this.#parts;
+    const user = accounts.user(name);
+    if (user === undefined) return null;
+    return this.#identityOf('user', name, user, () => accounts.user(name));
+  }
+
   /** Calls back with the address that a wrong name or password came from. */
   whenLoginFails(listener: (address: string) => void): void {
     this.#failed.add(listener);
@@ -79,9 +102,13 @@ export class Authenticator {
    * connection that stays open asks when accounts or sessions have changed.
    */
   isPresent(identity: Identity): boolean {
-    if (identity === ANONYMOUS_ADMIN) return this.#parts.accounts.isEmpty;
-    const present = this.#again.get(identity)?.() ?? null;
-    return isDeepStrictEqual(present, identity);
+    return isDeepStrictEqual(this.renew(identity), identity);
+  }
+
+  /** @returns the identity with the rights that it has now; null: it would not be let in any more */
+  renew(identity: Identity): Identity | null {
+    if (identity === ANONYMOUS_ADMIN) return this.#parts.accounts.isEmpty ? identity : null;
+    return this.#again.get(identity)?.() ?? null;
   }
 
   /**
@@ -119,6 +146,7 @@ export class Authenticator {
       return null;
     }
     succeeded();
+    if (isImported(user.passwordHash)) return this.#rehash(name, password, user);
     this.#remembered.set(key, { passwordHash: user.passwordHash, until: now() + REMEMBERED_MS });
     if (this.#remembered.size > REMEMBERED_MAX) {
       const [oldest] = this.#remembered.keys();
@@ -127,21 +155,42 @@ export class Authenticator {
     return user;
   }
 
+  /** What another broker has hashed is hashed as it should be, now that the password is here. */
+  async #rehash(name: string, password: string, user: User): Promise<User | null> {
+    const { accounts, passwords } = this.#parts;
+    try {
+      const hash = await passwords.rehash(password);
+      const present = await accounts.replaceHash(name, user.passwordHash, hash);
+      if (present.passwordHash === hash) return present;
+      // Somebody else was faster: with the same password, or with a new one.
+      return (await passwords.verify(password, present.passwordHash)) ? present : null;
+    } catch {
+      // Logging in matters more. The next login tries again.
+      return user;
+    }
+  }
+
   async #ofHeader(authorization: string, remoteAddress: string): Promise<Identity | null> {
     const [, scheme, value] = /^(basic|bearer) +(\S+) *$/i.exec(authorization) ?? [];
     if (scheme === undefined || value === undefined) return null;
-    const { accounts } = this.#parts;
-    if (scheme.toLowerCase() === 'bearer') {
-      const token = accounts.tokenOf(value);
-      if (token === undefined) return null;
-      return this.#identityOf('token', token.name, token, () => accounts.tokenOf(value));
-    }
+    if (scheme.toLowerCase() === 'bearer') return this.#ofToken(value);
     const decoded = Buffer.from(value, 'base64').toString('utf8');
     const colon = decoded.indexOf(':');
     if (colon < 0) return null;
-    const name = decoded.slice(0, colon);
-    const user = await this.checkPassword(name, decoded.slice(colon + 1), remoteAddress);
+    return this.#ofPassword(decoded.slice(0, colon), decoded.slice(colon + 1), remoteAddress);
+  }
+
+  #ofToken(secret: string): Identity | null {
+    const { accounts } = this.#parts;
+    const token = accounts.tokenOf(secret);
+    if (token === undefined) return null;
+    return this.#identityOf('token', token.name, token, () => accounts.tokenOf(secret));
+  }
+
+  async #ofPassword(name: string, password: string, address: string): Promise<Identity | null> {
+    const user = await this.checkPassword(name, password, address);
     if (user === null) return null;
+    const { accounts } = this.#parts;
     return this.#identityOf('user', name, user, () => {
       const present = accounts.user(name);
       return present?.passwordHash === user.passwordHash ? present : undefined;
@@ -157,7 +206,7 @@ export class Authenticator {
     const identity = describe(kind, name, rights);
     this.#again.set(identity, () => {
       const present = again();
-      return present === undefined ? null : describe(kind, name, present);
+      return present === undefined ? null : this.#identityOf(kind, name, present, again);
     });
     return identity;
   }

@@ -1,4 +1,4 @@
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { ValidationError } from 'wherry';
 import { PasswordsBusyError } from './errors.ts';
 
@@ -28,6 +28,11 @@ const MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 /** As the PHC string format has it: `$scrypt$ln=17,r=8,p=1$SALT$HASH`, base64 without padding. */
 const STORED =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/-]{11,128})\$([\w+/-]{22,128})$/;
+
+/** RabbitMQ's, as its definitions have it: base64 of four bytes of salt and the hash of both. */
+const IMPORTED = /^\$rabbitmq-(sha256|sha512)\$([A-Za-z0-9+/]{40,128}={0,2})$/;
+const IMPORTED_SALT_BYTES = 4;
+const IMPORTED_BYTES = { sha256: 32, sha512: 64 } as const;
 
 interface ParsedHash {
   readonly cost: ScryptCost;
@@ -63,13 +68,19 @@ export class Passwords {
    */
   async hash(password: string, salt: Buffer = randomBytes(SALT_BYTES)): Promise<string> {
     checkPassword(password);
+    return this.rehash(password, salt);
+  }
+
+  /** The same for a password that is a user's already, however short it is. @throws PasswordsBusyError */
+  async rehash(password: string, salt: Buffer = randomBytes(SALT_BYTES)): Promise<string> {
     const hash = await this.#derive(password, salt, this.#cost, HASH_BYTES);
     const { N, r, p } = this.#cost;
     return `$scrypt$ln=${Math.log2(N)},r=${r},p=${p}$${encode(salt)}$${encode(hash)}`;
   }
 
   /**
-   * @param stored what `hash` made; undefined for a user who does not exist: false, after as long
+   * @param stored what `hash` or `importPasswordHash` made; undefined for a user who does not exist:
+   *   false, after as long
    * @throws PasswordsBusyError
    */
   async verify(password: string, stored: string | undefined): Promise<boolean> {
@@ -77,7 +88,10 @@ export class Passwords {
     // A longer one was never hashed; nobody makes us read it.
     const given = password.length > PASSWORD_LENGTH.max ? '' : password;
     const derived = await this.#derive(given, salt, cost, hash.length);
-    return timingSafeEqual(derived, hash) && given !== '' && stored !== undefined;
+    if (given === '' || stored === undefined) return false;
+    // Not until now, so that nobody can tell by the time which users have one.
+    if (isImported(stored)) return matchesImported(given, stored);
+    return timingSafeEqual(derived, hash);
   }
 
   async #derive(
@@ -140,6 +154,46 @@ export function checkPasswordHash(stored: string): string {
     'passwordHash is no scrypt hash. It must look like $scrypt$ln=17,r=8,p=1$SALT$HASH ' +
       '(base64 without padding), and need at most 256 MiB.',
   );
+}
+
+/**
+ * Of a password that only RabbitMQ knows: good for `verify`, and to be replaced as soon as the password
+ * is there.
+ * @param algorithm `rabbit_password_hashing_sha256` or `…_sha512`
+ * @param hash base64, as its definitions have it
+ * @throws ValidationError
+ */
+export function importPasswordHash(algorithm: string, hash: string): string {
+  const [, name = ''] = /^rabbit_password_hashing_(sha256|sha512)$/.exec(algorithm) ?? [];
+  const stored = `$rabbitmq-${name}$${hash}`;
+  if (isImported(stored)) return stored;
+  throw new ValidationError(
+    `The password hash is none of rabbit_password_hashing_sha256 or …_sha512, but of '${algorithm}'. ` +
+      'Give the user a new password.',
+  );
+}
+
+export function isImported(stored: string): boolean {
+  return parseImported(stored) !== null;
+}
+
+function parseImported(stored: string): {
+  readonly algorithm: keyof typeof IMPORTED_BYTES;
+  readonly bytes: Buffer;
+} | null {
+  const [, name, encoded = ''] = IMPORTED.exec(stored) ?? [];
+  if (name === undefined) return null;
+  const algorithm = name as keyof typeof IMPORTED_BYTES;
+  const bytes = Buffer.from(encoded, 'base64');
+  const length = IMPORTED_SALT_BYTES + IMPORTED_BYTES[algorithm];
+  return bytes.length === length ? { algorithm, bytes } : null;
+}
+
+function matchesImported(password: string, stored: string): boolean {
+  const { algorithm, bytes } = parseImported(stored)!;
+  const salt = bytes.subarray(0, IMPORTED_SALT_BYTES);
+  const hash = createHash(algorithm).update(salt).update(password).digest();
+  return timingSafeEqual(hash, bytes.subarray(IMPORTED_SALT_BYTES));
 }
 
 function parseHash(stored: string): ParsedHash | null {

@@ -5,26 +5,51 @@ import { ConfigError } from './errors.ts';
 import { closestName } from '../closest-name.ts';
 
 /**
- * Checks what the schema alone cannot know: that the certificate's files can be read, and that the
+ * Checks what the schema alone cannot know: that files can be read, that keys agree, and that the
  * library would make the queues, exchanges, bindings and schedules.
  * @throws ConfigError telling every mistake
  */
 export async function checkConfig(config: BrokerConfig): Promise<void> {
-  const problems = [...unreadable(config), ...(await unmakeable(config))];
+  const problems = [
+    ...unreadable(config),
+    ...contradictions(config),
+    ...(await unmakeable(config)),
+  ];
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-function unreadable({ tls }: BrokerConfig): string[] {
-  if (tls === undefined) return [];
-  return (['cert', 'key'] as const).flatMap((key) => {
+function unreadable({ tls, amqp }: BrokerConfig): string[] {
+  const files = {
+    'tls.cert': tls?.cert,
+    'tls.key': tls?.key,
+    'amqp.clientCa': amqp.clientCa,
+  };
+  return Object.entries(files).flatMap(([key, file]) => {
+    if (file === undefined) return [];
     try {
-      accessSync(tls[key], constants.R_OK);
+      accessSync(file, constants.R_OK);
       return [];
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      return [`tls.${key} is '${tls[key]}': the file cannot be read (${code}).`];
+      return [`${key} is '${file}': the file cannot be read (${code}).`];
     }
   });
+}
+
+function contradictions({ tls, amqp }: BrokerConfig): string[] {
+  const problems: string[] = [];
+  if (amqp.tlsPort !== undefined && tls === undefined) {
+    problems.push(
+      `amqp.tlsPort is ${amqp.tlsPort}, and there is no certificate. Give tls.cert and tls.key too.`,
+    );
+  }
+  if (amqp.clientCa !== undefined && amqp.tlsPort === undefined) {
+    problems.push(
+      `amqp.clientCa is '${amqp.clientCa}', and certificates come over TLS only. ` +
+        'Give amqp.tlsPort too.',
+    );
+  }
+  return problems;
 }
 
 /** Makes them where nothing is kept. */

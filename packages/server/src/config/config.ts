@@ -50,6 +50,24 @@ export interface BrokerLimits {
   readonly historyQueues: number;
 }
 
+/** The AMQP 0-9-1 server. Times in milliseconds. */
+export interface AmqpConfig {
+  readonly enabled: boolean;
+  readonly port: number;
+  /** Undefined: no AMQP over TLS. */
+  readonly tlsPort?: number | undefined;
+  /** File with the authorities whose clients' certificates let in without a password. */
+  readonly clientCa?: string | undefined;
+  readonly heartbeat: number;
+  readonly frameMax: number;
+  readonly channelMax: number;
+  readonly connections: number;
+  readonly handshakeTimeout: number;
+  readonly unacknowledged: number;
+  readonly acknowledgeTimeout: number;
+  readonly product: string;
+}
+
 export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** A broker's configuration with nothing left to default. Each key: docs/configuration.md. */
@@ -64,6 +82,7 @@ export interface BrokerConfig {
         readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
       }
     | undefined;
+  readonly amqp: AmqpConfig;
   readonly users: readonly UserConfig[];
   readonly tokens: readonly TokenConfig[];
   readonly allowedHosts: readonly string[];
@@ -113,6 +132,14 @@ export interface BrokerConfigInput extends Partial<
     readonly cert: string;
     readonly key: string;
     readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  };
+  readonly amqp?: Partial<
+    Omit<AmqpConfig, 'heartbeat' | 'frameMax' | 'handshakeTimeout' | 'acknowledgeTimeout'>
+  > & {
+    readonly heartbeat?: Duration;
+    readonly frameMax?: ByteCount;
+    readonly handshakeTimeout?: Duration;
+    readonly acknowledgeTimeout?: Duration;
   };
   readonly users?: readonly UserConfigInput[];
   readonly tokens?: readonly TokenConfigInput[];

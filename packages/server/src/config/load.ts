@@ -128,7 +128,8 @@ function readFile(path: string): BrokerConfigInput {
 }
 
 function isServiceLink(variable: string, text: string): boolean {
-  if (variable === 'WHERRY_PORT') return text.startsWith('tcp://');
+  // Keys have such names too; no key has such a value.
+  if (CONFIG_KEYS.some((key) => key.variable === variable)) return text.startsWith('tcp://');
   return SERVICE_LINK.test(variable);
 }
 

@@ -34,6 +34,12 @@ const duration = (min: number): z.ZodType<number, number | string> =>
     }
   });
 
+const wholeSeconds = (max: number): z.ZodType<number, number | string> =>
+  duration(0).refine(
+    (value) => value % 1_000 === 0 && value <= max * 1_000,
+    `must be whole seconds, at most ${max}`,
+  );
+
 const count = (max: number): z.ZodInt => z.int().min(1).max(max);
 
 const patterns = z.array(z.string()).default([]);
@@ -87,6 +93,47 @@ const tls = z
   })
   .optional()
   .describe('serve HTTPS; both files are read again on SIGHUP');
+
+const amqp = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('serve AMQP 0-9-1'),
+    port: z.int().min(0).max(65_535).default(5672).describe('its port; 0: any that is free'),
+    tlsPort: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .optional()
+      .describe('its port for TLS, usually 5671, with the certificate of `tls`'),
+    clientCa: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file with authorities (PEM) whose certificates are a login (`EXTERNAL`)'),
+    heartbeat: wholeSeconds(65_535)
+      .prefault('60s')
+      .describe('how often both sides are heard of, if the client does not ask for less; 0: never'),
+    frameMax: bytes(8_192)
+      .refine((value) => value <= 16 * 2 ** 20, 'must be at most 16mb')
+      .prefault('128kb')
+      .describe('longest frame'),
+    channelMax: count(65_535).default(2_047).describe('most channels of a connection'),
+    connections: count(1_000_000).default(10_000).describe('most open connections'),
+    handshakeTimeout: duration(100).prefault('10s').describe('until a client must have logged in'),
+    unacknowledged: count(10_000_000)
+      .default(100_000)
+      .describe('most messages that a channel has in hand'),
+    acknowledgeTimeout: duration(0)
+      .prefault(0)
+      .describe('how long a consumer may have a message in hand; 0: for ever'),
+    product: z
+      .string()
+      .min(1)
+      .max(255)
+      .default('Wherry')
+      .describe('what it says it is, for clients that look for a name'),
+  })
+  .prefault({})
+  .describe('the AMQP 0-9-1 server, at the same `host`');
 
 const limits = z
   .strictObject({
@@ -159,6 +206,7 @@ const schema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('the address to listen at'),
   port: z.int().min(0).max(65_535).default(7470).describe('the port; 0: any that is free'),
   tls,
+  amqp,
   users: z.array(user).default([]).describe('users beside those that are in the store'),
   tokens: z.array(token).default([]).describe('API tokens beside those that are in the store'),
   allowedHosts: z

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import type { Broker, Permission } from '../../src/index.ts';
-import type { Route } from '../../src/servers/http/route.ts';
+import { pathOf, type Route } from '../../src/servers/http/route.ts';
 import { ROUTES } from '../../src/servers/http/route-table.ts';
 import { startBroker } from '../broker.ts';
 import { Client } from '../client.ts';
@@ -78,6 +78,14 @@ const HANDLERS: Record<string, Expectation> = {
   // A store is all there is in a virtual host; one name is not enough.
   openStore: { roles: [] },
   getVhost: { roles: INSIDE, path: '/vhosts/%2F' },
+  managementVhost: { roles: INSIDE, path: '/vhosts/%2F' },
+  // Both ends are named, and only administrators may do enough to both.
+  managementBindQueue: { roles: [] },
+  managementUnbindQueue: { roles: [] },
+  managementBindExchange: { roles: [] },
+  managementUnbindExchange: { roles: [] },
+  // Its queue has a name of its own.
+  managementAliveness: { roles: [] },
 };
 
 /** Whom a route lets in. */
@@ -107,6 +115,7 @@ let broker: Broker;
 
 before(async () => {
   broker = await startBroker({
+    amqp: { enabled: true, port: 0 },
     users: [{ name: 'root', password: 'correct horse', admin: true }],
     limits: { loginsPerMinute: 10_000 },
   });
@@ -134,10 +143,18 @@ async function prepare(): Promise<void> {
   }
 }
 
+/** Whether the same can be asked of another virtual host. */
+function isInVhost(route: Route): boolean {
+  return route.scope === 'vhost' || route.url.includes(':vhost');
+}
+
 function urlOf(route: Route, vhost: string | null): string {
-  const path = HANDLERS[route.id]?.path ?? route.url.replaceAll(/:\w+/g, NAME);
-  if (route.scope === 'root') return broker.url + path;
-  return `${broker.url}/api/v1${vhost === null ? '' : `/vhosts/${vhost}`}${path}`;
+  const { scope } = route;
+  const url = (HANDLERS[route.id]?.path ?? route.url)
+    .replace(':vhost', vhost ?? '%2F')
+    .replaceAll(/:\w+/g, NAME);
+  if (scope !== 'vhost' || vhost === null) return broker.url + pathOf({ scope, url });
+  return `${broker.url}/api/v1/vhosts/${vhost}${url}`;
 }
 
 /** @returns the status of the answer, whose body nobody waits for */
@@ -183,9 +200,9 @@ for (const route of ROUTES) {
       const status = await ask(route, role, null);
       assert.equal(outcome(status), expected(role, allowed), `${role}: ${status}`);
     }
-    if (route.scope !== 'vhost') return;
+    if (!isInVhost(route)) return;
     // In the other virtual host, the outsider is at home, and all others are strangers.
-    const there: Role[] = ['outsider', 'admin'];
+    const there: Role[] = route.rule.kind === 'admin' ? ['admin'] : ['outsider', 'admin'];
     for (const role of sorted(there)) {
       const status = await ask(route, role, OTHER_VHOST);
       assert.equal(outcome(status), expected(role, there), `${role} elsewhere: ${status}`);

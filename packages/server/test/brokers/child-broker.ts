@@ -1,29 +1,48 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { BrokerConfigInput } from '../../src/index.ts';
+
+/** Where it listens. */
+interface Places {
+  readonly url: string;
+  readonly amqpPort: number | null;
+}
 
 /** A broker in a process of its own. */
 export class ChildBroker implements AsyncDisposable {
   readonly url: string;
+  /** null: it does not serve AMQP. */
+  readonly amqpPort: number | null;
   readonly #child: ChildProcess;
 
-  private constructor(url: string, child: ChildProcess) {
+  private constructor({ url, amqpPort }: Places, child: ChildProcess) {
     this.url = url;
+    this.amqpPort = amqpPort;
     this.#child = child;
   }
 
-  /** @param port 0: any that is free @throws Error when it ends before it listens */
-  static async start(store: string, port = 0): Promise<ChildBroker> {
+  /**
+   * @param port 0: any that is free
+   * @param config what else it is told; AMQP is off unless it is here
+   * @throws Error when it ends before it listens
+   */
+  static async start(
+    store: string,
+    port = 0,
+    config: BrokerConfigInput = {},
+  ): Promise<ChildBroker> {
     const file = join(import.meta.dirname, 'broker-process.ts');
     const execArgv = ['--import', import.meta.resolve('tsx')];
-    const child = fork(file, [store, String(port)], { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
+    const args = [store, String(port), JSON.stringify(config)];
+    const child = fork(file, args, { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
     const ended = once(child, 'exit').then(([code, signal]) => {
       throw new Error(`The broker ended with ${String(code ?? signal)} before it listened.`);
     });
-    const [{ url }] = (await Promise.race([once(child, 'message'), ended])) as [{ url: string }];
+    const [places] = (await Promise.race([once(child, 'message'), ended])) as [Places];
     // It may end now as it likes.
     ended.catch(() => {});
-    return new ChildBroker(url, child);
+    return new ChildBroker(places, child);
   }
 
   get pid(): number {

@@ -1,7 +1,9 @@
 /** `wherry serve` as it is installed: the real program, in a process of its own. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -18,15 +20,16 @@ const TOKEN = `wht_${'x'.repeat(43)}`;
 interface Served {
   readonly program: Program;
   readonly url: string;
+  readonly amqp: string | null;
 }
 
 async function serve(t: TestContext, store: TestStore, ...args: string[]): Promise<Served> {
-  const program = store.start(['serve', '--port', '0', '--json', ...args]);
+  const program = store.start(['serve', '--port', '0', '--amqp-port', '0', '--json', ...args]);
   t.after(() => program.child.kill('SIGKILL'));
   await program.said('"api":');
   const line = program.output.split('\n').find((one) => one.includes('"api":'));
-  const { url } = JSON.parse(line!) as { url: string };
-  return { program, url };
+  const { url, amqp } = JSON.parse(line!) as { url: string; amqp: string | null };
+  return { program, url, amqp };
 }
 
 async function post(url: string, body: unknown): Promise<unknown> {
@@ -41,7 +44,9 @@ async function post(url: string, body: unknown): Promise<unknown> {
 test('a broker on a folder serves it, and lets go of it at SIGTERM', async (t) => {
   const store = new TestStore();
   await store.ok(['queue', 'create', 'orders']);
-  const { program, url } = await serve(t, store);
+  const { program, url, amqp } = await serve(t, store);
+  assert.match(amqp!, /^amqp:\/\/127\.0\.0\.1:\d+$/);
+  assert.ok(await greetsAt(amqp!), 'AMQP is served');
   await post(`${url}/api/v1/queues/orders/messages`, { payload: { order: 1 } });
   // The folder has one owner: whoever wants to see it asks the broker.
   const beside = await store.call(['queue', 'list']);
@@ -64,6 +69,19 @@ test('a broker on a folder serves it, and lets go of it at SIGTERM', async (t) =
   again.program.child.kill('SIGTERM');
   assert.equal((await again.program.answer()).code, 0);
 });
+
+/** Whether an AMQP broker answers a client's first bytes with connection.start. */
+async function greetsAt(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  try {
+    socket.write('AMQP\0\0\x09\x01', 'latin1');
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    return chunk.readUInt32BE(7) === 0x000a000a;
+  } finally {
+    socket.destroy();
+  }
+}
 
 async function untilMetric(url: string, line: string): Promise<void> {
   const deadline = Date.now() + 10_000;

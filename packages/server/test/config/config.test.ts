@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { checkConfig } from '../../src/config/check.ts';
 import { ConfigError } from '../../src/config/errors.ts';
+import type { BrokerConfigInput } from '../../src/config/config.ts';
 import { CONFIG_KEYS } from '../../src/config/keys.ts';
 import { type ConfigSources, loadConfig } from '../../src/config/load.ts';
 import { parseConfig } from '../../src/config/parse.ts';
@@ -171,8 +172,12 @@ test('what Kubernetes sets for a service named wherry is none of our variables',
     WHERRY_SERVICE_HOST: '10.0.0.1',
     WHERRY_SERVICE_PORT: '7470',
     WHERRY_REDIS_SERVICE_PORT_HTTP: '1',
+    WHERRY_AMQP_PORT: 'tcp://10.0.0.2:5672',
   };
-  assert.equal(load({ env }).config.port, 7470);
+  const { config } = load({ env });
+  assert.deepEqual([config.port, config.amqp.port], [7470, 5672]);
+  // The same name is a key's when its value is.
+  assert.equal(load({ env: { WHERRY_AMQP_PORT: '5673' } }).config.amqp.port, 5673);
 });
 
 test('queues and the like are held to the rules of the library', async () => {
@@ -198,6 +203,39 @@ test('a certificate whose files cannot be read is a mistake', async () => {
     assert.deepEqual(problems, [`tls.key is '${tls.key}': the file cannot be read (ENOENT).`]);
     return true;
   });
+});
+
+test('AMQP over TLS needs the certificate, and clients with certificates need TLS', async () => {
+  const amqp = { tlsPort: 0, clientCa: join(folderWith({ 'ca.pem': 'x' }), 'ca.pem') };
+  const problemsWith = async (input: BrokerConfigInput): Promise<readonly string[]> => {
+    try {
+      await checkConfig(parseConfig(input));
+      return [];
+    } catch (error) {
+      return (error as ConfigError).problems;
+    }
+  };
+  const [noCertificate, ...rest] = await problemsWith({ amqp });
+  assert.match(noCertificate!, /^amqp\.tlsPort is 0, and .* Give tls\.cert and tls\.key too\.$/);
+  assert.deepEqual(rest, []);
+  const [noTls] = await problemsWith({ amqp: { clientCa: amqp.clientCa } });
+  assert.match(noTls!, /^amqp\.clientCa is .* Give amqp\.tlsPort too\.$/);
+  const [unreadable] = await problemsWith({ amqp: { clientCa: '/nowhere' } });
+  assert.match(unreadable!, /^amqp\.clientCa is '\/nowhere': the file cannot be read \(ENOENT\)/);
+});
+
+test('times and sizes of AMQP are held to what the protocol can say', () => {
+  const { amqp } = parseConfig({ amqp: { heartbeat: '5m', frameMax: '1mb' } });
+  assert.deepEqual([amqp.heartbeat, amqp.frameMax, amqp.port], [300_000, 2 ** 20, 5672]);
+  for (const [key, wrong] of Object.entries({
+    heartbeat: '1500ms',
+    frameMax: 4_096,
+    channelMax: 65_536,
+    handshakeTimeout: 1,
+  })) {
+    const [problem] = problemsOf(() => parseConfig({ amqp: { [key]: wrong } }));
+    assert.match(problem!, new RegExp(`^amqp\\.${key} is '?${wrong}'?: must be|Too big`), key);
+  }
 });
 
 test('an address that cannot be had is a mistake of the configuration', async () => {

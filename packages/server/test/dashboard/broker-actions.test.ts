@@ -208,7 +208,11 @@ test('a chosen theme stays', async (t) => {
 test('when the broker goes the page says so, and goes on by itself when it is back', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'wherry-dashboard-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const config = { store: join(folder, 'data'), log: { level: 'silent' } } as const;
+  const config = {
+    store: join(folder, 'data'),
+    amqp: { enabled: false },
+    log: { level: 'silent' },
+  } as const;
   const first = await serve({ ...config, port: 0 });
   await apiOf(first)('PUT', '/queues/before');
   const page = await newPage(t, browser);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pathOf } from '../../src/servers/http/route.ts';
 import { ROUTES } from '../../src/servers/http/route-table.ts';
 import { startBroker } from '../broker.ts';
 
@@ -29,24 +30,29 @@ function fieldsOf(body: unknown): string[] {
 }
 
 test('no input is an internal error, whatever the route', async (t) => {
-  await using broker = await startBroker({ limits: { longPollMs: 0 } });
+  await using broker = await startBroker({
+    amqp: { enabled: true, port: 0 },
+    limits: { longPollMs: 0 },
+  });
   const base = `${broker.url}/api/v1`;
   await fetch(`${base}/queues/x`, { method: 'PUT' });
   const statuses = new Map<number, number>();
-  const asks: { url: string; method: string; body?: string }[] = [];
+  const asks: { url: string; method: string; responses: object; body?: string }[] = [];
   for (const route of ROUTES) {
-    const { method, url, scope, responses } = route;
+    const { method, responses } = route;
     if (Object.values(responses).some((one) => one !== null && 'mediaType' in one)) continue;
     const at = (name: string): string =>
-      (scope === 'root' ? broker.url : base) + url.replaceAll(/:\w+/g, name);
-    for (const name of NAMES) asks.push({ url: at(name), method });
+      broker.url + pathOf(route).replace(':vhost', '%2F').replaceAll(/:\w+/g, name);
+    for (const name of NAMES) asks.push({ url: at(name), method, responses });
     const plain = at('x');
-    for (const query of QUERIES) asks.push({ url: plain + query, method });
+    for (const query of QUERIES) asks.push({ url: plain + query, method, responses });
     if (route.body === undefined) continue;
-    for (const body of bodiesFor(fieldsOf(route.body))) asks.push({ url: plain, method, body });
+    for (const body of bodiesFor(fieldsOf(route.body))) {
+      asks.push({ url: plain, method, responses, body });
+    }
   }
   const headers = { 'content-type': 'application/json' };
-  for (const { url, method, body } of asks) {
+  for (const { url, method, responses, body } of asks) {
     const response = await fetch(url, {
       method,
       ...(body !== undefined && { body, headers }),
@@ -56,6 +62,8 @@ test('no input is an internal error, whatever the route', async (t) => {
     const text = await response.text();
     const { status } = response;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    // A check of the broker's health may fail.
+    if (Object.hasOwn(responses, status)) continue;
     // 501: memory has no partitions.
     assert.ok(status < 500 || status === 501, `${method} ${url} ${body}: ${status} ${text}`);
     if (status < 400) continue;

@@ -38,23 +38,35 @@ export function clientOf(broker: Pick<Broker, 'url'>, base = '/api/v1'): Client 
     const answer = /^application\/(?:problem\+)?json/.test(type)
       ? (JSON.parse(text) as unknown)
       : text;
-    checkAnswer(method, path, response.status, answer, type);
+    const isManagement = base === '/api';
+    checkAnswer({ method, path, isManagement }, response.status, answer, type);
     return { status: response.status, headers: response.headers, body: answer };
   };
 }
 
-function checkAnswer(method: string, path: string, status: number, answer: unknown, type: string) {
-  if (status >= 400) {
-    assert.match(
-      type,
-      /^application\/problem\+json/,
-      `${method} ${path}: ${JSON.stringify(answer)}`,
-    );
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  /** Of RabbitMQ's API, not of our own. */
+  readonly isManagement: boolean;
+}
+
+function checkAnswer(asked: Asked, status: number, answer: unknown, type: string): void {
+  const { method, path, isManagement } = asked;
+  const [plain] = path.split('?');
+  const route = ROUTES.find(
+    (one) =>
+      one.method === method &&
+      (one.scope === 'management') === isManagement &&
+      patternOf(one.url).test(plain!),
+  );
+  if (status >= 400 && route?.responses[status] === undefined) {
+    const expectedType = isManagement ? /^application\/json/ : /^application\/problem\+json/;
+    assert.match(type, expectedType, `${method} ${path}: ${JSON.stringify(answer)}`);
     assert.equal((answer as { status: number }).status, status);
+    if (isManagement) assert.equal(typeof (answer as { reason: string }).reason, 'string');
     return;
   }
-  const [plain] = path.split('?');
-  const route = ROUTES.find((one) => one.method === method && patternOf(one.url).test(plain!));
   assert.ok(route !== undefined, `no route ${method} ${path}`);
   const expected = route.responses[status];
   assert.notEqual(expected, undefined, `${route.id} says nothing of ${status}`);

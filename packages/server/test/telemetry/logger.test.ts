@@ -80,7 +80,8 @@ test('a request has its id in the answer and in the log, but no query, header or
   const file = new Capture();
   const logger = createLogger(LOG, file);
   const log = { level: 'info', requests: true } as const;
-  await using broker = await serve({ store: 'memory:', port: 0, log }, { logger });
+  const config = { store: 'memory:', port: 0, amqp: { enabled: false }, log };
+  await using broker = await serve(config, { logger });
   const call = async (id: string | null): Promise<string | null> => {
     const headers = { 'x-other': 'secret-header', ...(id !== null && { 'x-request-id': id }) };
     const url = `${broker.url}/api/v1/queues/none/messages?token=secret-query`;

@@ -33,6 +33,9 @@ export interface BrokerConfig {
 
 interface Broker {
   readonly url: string;
+  /** Null: not served. */
+  readonly amqpPort: number | null;
+  readonly amqpTlsPort: number | null;
   close(options?: { readonly deadline?: number }): Promise<void>;
   /** Takes certificates and accounts anew. @throws ConfigError; nothing has changed then */
   reload(config: BrokerConfig): Promise<void>;

@@ -26,9 +26,9 @@ export async function checkAccess(
   const isPublic = route.rule.kind === 'public';
   // What anybody may look at tells nothing.
   if (isPublic && route.method === 'GET') return;
-  checkProvenance(request, broker);
+  const authorization = shownBy(request, route, broker);
+  checkProvenance(request, broker, authorization);
   if (isPublic) return;
-  const { authorization } = request.headers;
   const sessionId = authorization === undefined ? readSessionCookie(request, broker) : undefined;
   const { authenticator, sessions } = broker.access;
   const remoteAddress = addressOf(request);
@@ -56,8 +56,24 @@ function isForwarded({ headers }: FastifyRequest): boolean {
   return ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'].some((name) => name in headers);
 }
 
-function checkProvenance({ headers, method }: FastifyRequest, { access }: BrokerContext): void {
-  const { authorization, host, origin } = headers;
+/**
+ * Programs written for RabbitMQ always show credentials, such as guest's. While nobody is configured
+ * they are as good as none, and whoever shows them is held to all that holds for those who show none.
+ */
+function shownBy(
+  { headers }: FastifyRequest,
+  { scope }: Route,
+  { access }: BrokerContext,
+): string | undefined {
+  return scope === 'management' && access.accounts.isEmpty ? undefined : headers.authorization;
+}
+
+function checkProvenance(
+  { headers, method }: FastifyRequest,
+  { access }: BrokerContext,
+  authorization: string | undefined,
+): void {
+  const { host, origin } = headers;
   if (authorization === undefined) access.hosts.checkHost(host);
   const fetchSite = headers['sec-fetch-site'];
   const fetchMode = headers['sec-fetch-mode'];
@@ -78,7 +94,8 @@ function checkRule(request: FastifyRequest, route: Route, identity: Identity, vh
     throw new ForbiddenError(identity.name, what);
   };
   if (rule.kind === 'admin' && !identity.admin) refuse('administer the broker');
-  if (route.scope === 'vhost' && !mayEnter(identity, vhost)) {
+  const isInVhost = route.scope === 'vhost' || 'vhost' in (request.params as object);
+  if (isInVhost && !mayEnter(identity, vhost)) {
     refuse(`enter the virtual host '${vhost}'`);
   }
   if (rule.kind !== 'resource') return;

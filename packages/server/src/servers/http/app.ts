@@ -10,6 +10,7 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { RouteNotFoundError } from '../../protocols/http/errors.ts';
 import { problemOf } from '../../protocols/http/problem.ts';
+import { refusalOf } from '../../protocols/management/errors.ts';
 import { writeAudit } from './audit.ts';
 import { closeUnlessRead, parseNoBodies } from './body.ts';
 import { answerClientErrors } from './client-errors.ts';
@@ -127,9 +128,10 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const { problem, headers } = problemOf(error, request.id);
   if (problem.status >= 500) request.log.error({ err: error }, problem.title);
   closeUnlessRead(request, reply);
+  const isManagement = request.routeOptions.config.route?.scope === 'management';
   void reply
     .status(problem.status)
     .headers(headers)
-    .type('application/problem+json')
-    .send(JSON.stringify(problem));
+    .type(isManagement ? 'application/json' : 'application/problem+json')
+    .send(JSON.stringify(isManagement ? { ...problem, ...refusalOf(problem) } : problem));
 }

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { SecureContextOptions } from 'node:tls';
 import type { Access } from '../../access/access.ts';
 import type { BrokerConfig } from '../../config/config.ts';
+import type { AmqpSide } from '../../protocols/management/amqp-side.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { VirtualHosts } from '../../vhosts/virtual-hosts.ts';
 
@@ -14,6 +15,8 @@ export interface BrokerContext {
   readonly telemetry: Telemetry;
   readonly vhosts: VirtualHosts;
   readonly access: Access;
+  /** The AMQP server: what it declares, and whom it serves. Null: there is none. */
+  readonly amqp: AmqpSide | null;
   /** Left out: nothing is logged. */
   readonly logger?: FastifyBaseLogger;
   /** Left out: plain HTTP. */

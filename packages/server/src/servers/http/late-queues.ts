@@ -1,35 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageQueueSystem } from 'wherry';
+import { LateDefinitions } from '../../vhosts/late-definitions.ts';
 
-/** Looks that do not find anything may come as fast as somebody asks: they are made this far apart. */
-const PAUSE_MS = 250;
-
-/**
- * Queues that other brokers on the same store have made a moment ago: whoever is told by one broker that
- * a queue is there finds it at every other, though the store has not told of it yet.
- */
+/** Queues that other brokers have made a moment ago, of all virtual hosts. */
 export class LateQueues {
-  readonly #looks = new WeakMap<MessageQueueSystem, Promise<void>>();
-  readonly #lookedAt = new WeakMap<MessageQueueSystem, number>();
+  readonly #late = new WeakMap<MessageQueueSystem, LateDefinitions>();
 
   /** Resolves when the queue is known, or known not to be there. @throws StorageError */
-  async know(mq: MessageQueueSystem, name: string): Promise<void> {
-    if (!mq.storage.supports.shared || mq.queueManager.hasQueue(name)) return;
-    // A look that has begun before may have missed it.
-    await this.#looks.get(mq);
-    if (mq.queueManager.hasQueue(name)) return;
-    let look = this.#looks.get(mq);
-    if (look === undefined) {
-      look = this.#look(mq).finally(() => this.#looks.delete(mq));
-      this.#looks.set(mq, look);
+  know(mq: MessageQueueSystem, name: string): Promise<void> {
+    let late = this.#late.get(mq);
+    if (late === undefined) {
+      late = new LateDefinitions(mq);
+      this.#late.set(mq, late);
     }
-    await look;
-  }
-
-  async #look(mq: MessageQueueSystem): Promise<void> {
-    const wait = (this.#lookedAt.get(mq) ?? -Infinity) + PAUSE_MS - performance.now();
-    if (wait > 0) await sleep(wait);
-    this.#lookedAt.set(mq, performance.now());
-    await mq.queueManager.refresh();
+    return late.know(() => mq.queueManager.hasQueue(name));
   }
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { problemSchema, statusOf } from '../../protocols/http/problem.ts';
-import type { ResponseBody, Route, Rule } from './route.ts';
+import { pathOf, type ResponseBody, type Route, type Rule } from './route.ts';
 
 type Json = Record<string, unknown>;
 
@@ -20,6 +20,7 @@ const TAGS: Readonly<Record<string, string>> = {
   events: 'What happens, as it happens',
   broker: 'The broker itself',
   access: 'Users, tokens, sessions and virtual hosts',
+  management: "A part of RabbitMQ's management API, for programs that were written for it",
 };
 
 /**
@@ -30,7 +31,8 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   const schemas = new Schemas();
   const paths: Record<string, Json> = {};
   for (const route of routes) {
-    const path = route.url.replaceAll(/:(\w+)/g, '{$1}');
+    const isOurs = route.scope === 'vhost' || route.scope === 'global';
+    const path = (isOurs ? route.url : pathOf(route)).replaceAll(/:(\w+)/g, '{$1}');
     const item = (paths[path] ??= serversOf(route));
     item[route.method.toLowerCase()] = operationOf(route, schemas);
   }

@@ -16,12 +16,11 @@ import { checkAccess, requireAction } from './access-hooks.ts';
 import { JSON_TYPE, checkLength, closeUnlessRead, declaredLength, parseBodies } from './body.ts';
 import { whenOver } from './client-gone.ts';
 import { type BrokerContext, DEFAULT_VHOST } from './context.ts';
-import type { Call, Method, Route } from './route.ts';
+import { BASE, type Call, type Method, pathOf, type Route } from './route.ts';
 import { ROUTES } from './route-table.ts';
 import type { Services } from './services.ts';
 import { traceRequest } from './trace-request.ts';
 
-const BASE = '/api/v1';
 /** RFC 6455, 7.4.1. */
 const POLICY_VIOLATION = 1008;
 /** On routes that anybody may call. */
@@ -58,10 +57,9 @@ export function checkRoute(app: FastifyInstance, options: RouteOptions): void {
 }
 
 /** The paths at which a route is found, as the framework writes them. */
-function urlsOf({ scope, url }: Route): string[] {
-  if (scope === 'root') return [url];
-  if (scope === 'global') return [`${BASE}${url}`];
-  return [`${BASE}${url}`, `${BASE}/vhosts/:vhost${url}`];
+function urlsOf(route: Route): string[] {
+  const path = pathOf(route);
+  return route.scope === 'vhost' ? [path, `${BASE}/vhosts/:vhost${route.url}`] : [path];
 }
 
 function methodsByUrl(): Map<string, string[]> {
@@ -178,9 +176,8 @@ function holdBody(request: FastifyRequest, route: Route, { limits }: Services): 
 }
 
 function vhostOf(request: FastifyRequest): string {
-  return request.routeOptions.url?.startsWith(`${BASE}/vhosts/:vhost/`) === true
-    ? (request.params as { vhost: string }).vhost
-    : DEFAULT_VHOST;
+  const { vhost = DEFAULT_VHOST } = request.params as { vhost?: string };
+  return vhost;
 }
 
 /** Asked again when the body is there: it may be deleted meanwhile. @throws VhostNotFoundError */

@@ -9,6 +9,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { consumerRoutes } from './routes/consumers.ts';
 import { browseRoutes } from './routes/browse.ts';
 import { historyRoutes } from './routes/history.ts';
+import { managementRoutes } from './routes/management/routes.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { queueRoutes } from './routes/queues.ts';
@@ -44,4 +45,5 @@ export const ROUTES: readonly Route[] = [
   ...tokenRoutes,
   ...userRoutes,
   ...vhostRoutes,
+  ...managementRoutes,
 ];

@@ -8,6 +8,11 @@ import type { BrokerContext } from './context.ts';
 import type { Held } from './in-flight.ts';
 import type { Services } from './services.ts';
 
+/** Of our own API. */
+export const BASE = '/api/v1';
+/** Of the one that is RabbitMQ's. */
+const MANAGEMENT_BASE = '/api';
+
 /** Who may call a route. A route without a rule does not exist: the application refuses to start. */
 export type Rule =
   /** Anybody, without credentials. */
@@ -38,7 +43,7 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   /** Checked; a `Buffer` or a stream where the route takes one (`rawBody`) and it is not JSON. */
   readonly body: Body;
   readonly identity: Identity;
-  /** The virtual host's name; routes with scope 'global' have the default one. */
+  /** The virtual host's name; routes that name none have the default one. */
   readonly vhost: string;
   readonly mq: MessageQueueSystem;
   readonly broker: BrokerContext;
@@ -63,8 +68,11 @@ export interface Route<
   readonly method: Method;
   /** Below the base: `/queues/:queue`. */
   readonly url: string;
-  /** 'vhost': below `/api/v1` and `/api/v1/vhosts/:vhost`; 'global': below `/api/v1`; 'root': as it is. */
-  readonly scope: 'vhost' | 'global' | 'root';
+  /**
+   * 'vhost': below `/api/v1` and `/api/v1/vhosts/:vhost`; 'global': below `/api/v1`; 'management': below
+   * `/api`, in the virtual host that it has as parameter `vhost`; 'root': as it is.
+   */
+  readonly scope: 'vhost' | 'global' | 'management' | 'root';
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
@@ -106,6 +114,11 @@ export function defineRoute<
   Body extends z.ZodType = z.ZodType<undefined>,
 >(route: Route<Params, Query, Body>): Route {
   return route;
+}
+
+/** Where a route is found, apart from those below a virtual host: they have another place each. */
+export function pathOf({ scope, url }: Pick<Route, 'scope' | 'url'>): string {
+  return scope === 'root' ? url : (scope === 'management' ? MANAGEMENT_BASE : BASE) + url;
 }
 
 declare module 'fastify' {

@@ -33,7 +33,8 @@ export function readTls({ cert, key, minVersion }: TlsFiles): SecureContextOptio
   return options;
 }
 
-function readPem(file: string, key: string): Buffer {
+/** @param key of the configuration, for the error @throws ValidationError when it cannot be read */
+export function readPem(file: string, key: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {

@@ -7,6 +7,7 @@ export interface ConfigOptions extends GlobalOptions {
   readonly config?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly amqpPort?: number;
   readonly set?: Readonly<Record<string, string>>;
 }
 
@@ -19,6 +20,11 @@ export function addConfigOptions(command: Command): Command {
     .option(
       '--port <number>',
       'the port; 0: any that is free (default: 7470)',
+      integer(0, PORT_MAX),
+    )
+    .option(
+      '--amqp-port <number>',
+      'the port for AMQP 0-9-1; 0: any that is free (default: 5672)',
       integer(0, PORT_MAX),
     )
     .option('--set <key=value>', 'any key of the configuration; repeatable', setting);
@@ -41,8 +47,11 @@ export function flagsOf({
   store,
   host,
   port,
+  amqpPort,
   set,
 }: ConfigOptions): Readonly<Record<string, string | number>> {
-  const own = Object.entries({ store, host, port }).filter(([, value]) => value !== undefined);
+  const own = Object.entries({ store, host, port, 'amqp.port': amqpPort }).filter(
+    ([, value]) => value !== undefined,
+  );
   return { ...set, ...(Object.fromEntries(own) as Record<string, string | number>) };
 }

@@ -67,8 +67,8 @@ export const operationsRoutes: readonly Route[] = [
   }),
 ];
 
-/** @throws StorageError, TimeoutError */
-async function askStores({ vhosts }: BrokerContext): Promise<void> {
+/** @throws StorageError, TimeoutError when one does not answer */
+export async function askStores({ vhosts }: BrokerContext): Promise<void> {
   // A server is asked for its time: that is a question like any other, and changes nothing.
   const asked = vhosts.names().map(async (name) => {
     const mq = vhosts.find(name);

@@ -1,0 +1,153 @@
+import type { Exchange, HeaderValue, Headers } from 'wherry';
+import {
+  type Properties,
+  type ScannedProperties,
+  decodeProperties,
+  encodeProperties,
+  replaceHeaders,
+  scanProperties,
+} from '../../protocols/amqp/properties.ts';
+import { type FieldValue, type Table, decodeTable } from '../../protocols/amqp/table.ts';
+import { EXPIRY_MAX_MS, integerOf } from './argument-checks.ts';
+import type { Direction } from './content-assembly.ts';
+import { REPLY_QUEUE } from './direct-replies.ts';
+import { exchangeTraits } from './exchange-traits.ts';
+import { preconditionFailed } from './refuse.ts';
+import { termText, typeName } from './erlang-terms.ts';
+
+export interface Publishing {
+  readonly exchange: Exchange | null;
+  readonly routingKey: string;
+  /** Who logged in: the only one a message may say it is from. */
+  readonly user: string;
+  /** The name under which the channel waits for replies. */
+  readonly replyName: string | null;
+}
+
+const DEDUPLICATION_BYTES_MAX = 255;
+
+/**
+ * Reads of a message's properties where it goes and how it is stored.
+ * @param raw as in the content header
+ * @throws AmqpError 406, AmqpSyntaxError
+ */
+export function directionOf(raw: Buffer, publishing: Publishing): Direction {
+  const scanned = scanProperties(raw);
+  const { userId, priority = 0, replyTo } = scanned;
+  if (userId !== undefined && userId !== publishing.user) {
+    throw preconditionFailed(
+      `user_id property set to '${userId}' but authenticated user was '${publishing.user}'`,
+    );
+  }
+  const ttl = timeToLive(scanned);
+  const properties = replyTo === REPLY_QUEUE ? withReplyName(raw, publishing.replyName) : raw;
+  const { routingKey } = publishing;
+  if (scanned.headersStart < 0) {
+    return { properties, routingKeys: [routingKey], headers: null, options: { priority, ttl } };
+  }
+  const table = decodeTable(raw, scanned.headersStart, scanned.headersEnd);
+  const { exchange } = publishing;
+  const delay = exchange !== null && exchangeTraits(exchange).isDelayed ? delayOf(table) : 0;
+  return {
+    properties: storedHeaders(properties, table, delay),
+    routingKeys: [routingKey, ...keysIn(table, 'CC'), ...keysIn(table, 'BCC')],
+    headers: routingHeaders(table),
+    options: {
+      priority,
+      ttl,
+      delay,
+      deduplicationId: deduplicationIdOf(table),
+    },
+  };
+}
+
+/** What headers exchanges compare. Of what is no scalar only counts that it is there. */
+function routingHeaders(table: Table): Headers {
+  const headers: Record<string, HeaderValue> = Object.create(null) as Record<string, HeaderValue>;
+  for (const [name, field] of table) headers[name] = scalarOf(field);
+  return headers;
+}
+
+function scalarOf(field: FieldValue): HeaderValue {
+  switch (field.type) {
+    case 'V':
+      return null;
+    case 'A':
+    case 'F':
+    case 'D':
+    case 'x':
+      return termText(field);
+    case 'l':
+    case 'T':
+      return Number(field.value);
+    case 'S':
+      return field.value.toString();
+    default:
+      return field.value;
+  }
+}
+
+/** As RabbitMQ reads an expiration, and as it says what is wrong with one. */
+function timeToLive({ expiration }: ScannedProperties): number | null {
+  if (expiration === undefined) return null;
+  const [, digits, rest = ''] = /^([+-]?\d+)(.*)$/s.exec(expiration) ?? [];
+  const complaint =
+    digits === undefined
+      ? 'no_integer'
+      : rest === ''
+        ? complaintAbout(BigInt(digits.replace('+', '')))
+        : `{leftover_string,${JSON.stringify(rest)}}`;
+  if (complaint === null) return Number(digits);
+  throw preconditionFailed(`invalid expiration '${expiration}': ${complaint}`);
+}
+
+function complaintAbout(milliseconds: bigint): string | null {
+  if (milliseconds < 0) return `{value_negative,${milliseconds}}`;
+  return milliseconds > EXPIRY_MAX_MS ? `{value_too_large,${milliseconds}}` : null;
+}
+
+function withReplyName(raw: Buffer, replyName: string | null): Buffer {
+  if (replyName === null) throw preconditionFailed('fast reply consumer does not exist');
+  const properties: Properties = { ...decodeProperties(raw), replyTo: replyName };
+  return encodeProperties(properties);
+}
+
+/** The headers as consumers get them: without BCC; a delay that has been kept is negative. */
+function storedHeaders(raw: Buffer, table: Table, delay: number): Buffer {
+  if (!table.has('BCC') && delay === 0) return raw;
+  const headers = new Map(table);
+  headers.delete('BCC');
+  if (delay > 0) headers.set('x-delay', { type: 'I', value: -delay });
+  return replaceHeaders(raw, headers);
+}
+
+function keysIn(table: Table, header: 'CC' | 'BCC'): string[] {
+  const field = table.get(header);
+  if (field === undefined) return [];
+  if (field.type !== 'A') {
+    throw preconditionFailed(
+      `invalid message: {unacceptable_type_in_header,"${header}",${typeName(field)}}`,
+    );
+  }
+  return field.value.flatMap((key) => (key.type === 'S' ? [key.value.toString()] : []));
+}
+
+/** Milliseconds. As the delayed-message plug-in: what is no positive integer is no delay. */
+function delayOf(table: Table): number {
+  const field = table.get('x-delay');
+  const delay = field?.type === 'S' ? Number(field.value.toString()) : integerOf(field);
+  return delay !== undefined && Number.isSafeInteger(delay) ? Math.max(0, delay) : 0;
+}
+
+function deduplicationIdOf(table: Table): string | null {
+  const field = table.get('x-deduplication-header');
+  if (field === undefined) return null;
+  const id = String(scalarOf(field));
+  if (id === '') return null;
+  if (Buffer.byteLength(id) > DEDUPLICATION_BYTES_MAX) {
+    throw preconditionFailed(
+      `invalid message: x-deduplication-header is longer than ${DEDUPLICATION_BYTES_MAX} bytes`,
+    );
+  }
+  return id;
+}

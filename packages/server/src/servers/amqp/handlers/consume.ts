@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { AmqpError } from '../../../protocols/amqp/errors.ts';
+import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
+import type { Table } from '../../../protocols/amqp/table.ts';
+import { integer, integerOf } from '../argument-checks.ts';
+import { ChannelConsumer } from '../channel-consumer.ts';
+import type { ChannelState } from '../channel-state.ts';
+import { queueNameOf } from '../definition-channel.ts';
+import { REPLY_QUEUE } from '../direct-replies.ts';
+import { queueTraits } from '../queue-traits.ts';
+import { preconditionFailed, resourceText } from '../refuse.ts';
+
+const TAG_BYTES = 16;
+const CONSUMERS_MAX = 10_000;
+
+/**
+ * basic.consume. That a consumer wants nothing of its own connection (no-local) means nothing here,
+ * as in RabbitMQ.
+ * @throws AmqpError 403, 404, 405, 406, 530
+ */
+export async function consume(
+  channel: ChannelState,
+  args: MethodArguments['basic.consume'],
+): Promise<void> {
+  const { consumerTag, nowait } = args;
+  if (channel.consumers.has(consumerTag) || channel.replies?.tag === consumerTag) {
+    throw new AmqpError('not-allowed', `attempt to reuse consumer tag '${consumerTag}'`);
+  }
+  if (channel.consumers.size >= CONSUMERS_MAX) {
+    throw new AmqpError(
+      'not-allowed',
+      `reached maximum (${CONSUMERS_MAX}) of consumers per channel`,
+    );
+  }
+  const tag =
+    consumerTag === '' ? `amq.ctag-${randomBytes(TAG_BYTES).toString('base64url')}` : consumerTag;
+  const isForReplies = args.queue === REPLY_QUEUE;
+  const consumer = isForReplies ? null : await seated(channel, tag, args);
+  if (isForReplies) await consumeReplies(channel, tag, args.noAck);
+  if (channel.isClosed) return;
+  if (!nowait) {
+    channel.host.writer.method(channel.number, 'basic.consume-ok', { consumerTag: tag });
+    channel.host.flush();
+  }
+  // Its first message comes behind the answer.
+  if (consumer !== null && channel.consumers.get(tag) === consumer) consumer.begin();
+}
+
+/** basic.cancel: what the client has in hand stays there. */
+export async function cancel(
+  channel: ChannelState,
+  { consumerTag, nowait }: MethodArguments['basic.cancel'],
+): Promise<void> {
+  const consumer = channel.consumers.get(consumerTag);
+  if (consumer !== undefined) {
+    channel.consumers.delete(consumerTag);
+    await consumer.end();
+  } else if (channel.replies?.tag === consumerTag) endReplies(channel);
+  if (nowait || channel.isClosed) return;
+  channel.host.writer.method(channel.number, 'basic.cancel-ok', { consumerTag });
+  channel.host.flush();
+}
+
+/** Nobody is to reply to the channel any more. */
+export function endReplies(channel: ChannelState): void {
+  if (channel.replies !== null) channel.host.vhost.replyTo.remove(channel.replies);
+  channel.replies = null;
+}
+
+async function consumeReplies(channel: ChannelState, tag: string, noAck: boolean): Promise<void> {
+  if (!noAck) throw preconditionFailed('reply consumer cannot acknowledge');
+  if (channel.replies !== null) throw preconditionFailed('reply consumer already set');
+  const { replyTo } = channel.host.vhost;
+  const replies = await replyTo.open(channel, tag);
+  if (channel.isClosed) replyTo.remove(replies);
+  else channel.replies = replies;
+}
+
+/** @returns null: the channel was closed meanwhile */
+async function seated(
+  channel: ChannelState,
+  tag: string,
+  args: MethodArguments['basic.consume'],
+): Promise<ChannelConsumer | null> {
+  const { host, number } = channel;
+  const { feeds, late, name: vhost, port, queues } = host.vhost;
+  const { connectionId } = host;
+  const { noAck, exclusive, arguments: table } = args;
+  const name = queueNameOf(channel, args.queue);
+  host.require('read', name, 'queue');
+  await late.know(() => port.findQueue(name) !== undefined);
+  if (channel.isClosed) return null;
+  const queue = queues.check(name, connectionId);
+  const priority = priorityIn(table, resourceText('queue', name, vhost));
+  const acknowledgeTimeout =
+    integerOf(table.get('x-consumer-timeout')) ??
+    queueTraits(queue).consumerTimeout ??
+    host.broker.config.amqp.acknowledgeTimeout;
+  const { prefetch } = channel;
+  const seat = queues.addConsumer(name, {
+    tag,
+    connectionId,
+    channel: number,
+    exclusive,
+    arguments: table,
+    onActive: () => consumer.feed.wake(),
+    load: () => ({ acknowledges: !noAck, prefetch, unacknowledged: consumer.inHand }),
+  });
+  const options = { tag, noAck, priority, prefetch, acknowledgeTimeout };
+  const consumer = new ChannelConsumer(channel, feeds.of(name), options);
+  consumer.sit(
+    seat,
+    queues.whenDeleted(name, () => consumer.cancelled()),
+  );
+  channel.consumers.set(tag, consumer);
+  port.touch(name);
+  if (acknowledgeTimeout > 0 && !noAck) feeds.watchTimeouts();
+  return consumer;
+}
+
+/** @throws AmqpError 406 */
+function priorityIn(table: Table, queue: string): number {
+  const field = table.get('x-priority');
+  if (field === undefined) return 0;
+  const complaint = integer(field, table);
+  if (complaint === null) return integerOf(field)!;
+  throw preconditionFailed(`invalid arg 'x-priority' for ${queue}: ${complaint}`);
+}

@@ -1,0 +1,246 @@
+import {
+  type AmqpContent,
+  type BrokerPort,
+  ExchangeNotFoundError,
+  type NewMessage,
+  QueueFullError,
+  QueueNotFoundError,
+} from 'wherry';
+import { AmqpError } from '../../../protocols/amqp/errors.ts';
+import { decodeContentHeader } from '../../../protocols/amqp/frames.ts';
+import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
+import { REPLY } from '../../../protocols/amqp/reply-codes.ts';
+import type { ChannelState } from '../channel-state.ts';
+import { ContentAssembly } from '../content-assembly.ts';
+import type { ChannelHost } from '../contracts.ts';
+import { isReplyName } from '../direct-replies.ts';
+import { directionOf } from '../direction.ts';
+import { queueTraits } from '../queue-traits.ts';
+import { accessRefused, notFound } from '../refuse.ts';
+
+/** What rules call the exchange whose name is ''. */
+const DEFAULT_EXCHANGE_ALIAS = 'amq.default';
+
+/** How long a message with an expiration of 0 lives on its way to a consumer that waits for it. */
+const HAND_OVER_MS = 1_000;
+
+/** basic.publish: its content comes behind it. @throws AmqpError 540 */
+export function publish(channel: ChannelState, args: MethodArguments['basic.publish']): void {
+  if (args.immediate) throw new AmqpError('not-implemented', 'immediate=true');
+  channel.assembly = new ContentAssembly(args);
+}
+
+/** The content header. @throws AmqpError */
+export function publishHeader(channel: ChannelState, payload: Buffer): void | Promise<void> {
+  const assembly = channel.assembly!;
+  const { exchange: name, routingKey } = assembly.args;
+  const { host, replies } = channel;
+  requireWrite(host, name, routingKey);
+  const { port } = host.vhost;
+  const exchange = name === '' ? null : port.findExchange(name);
+  if (exchange === undefined) {
+    if (port.supports.shared) return publishLate(channel, payload);
+    throw notFound('exchange', name, host.vhost.name);
+  }
+  if (exchange?.internal === true) {
+    throw accessRefused(
+      `cannot publish to internal exchange '${name}' in vhost '${host.vhost.name}'`,
+    );
+  }
+  const { bodySize, properties } = decodeContentHeader(payload);
+  const { user } = host;
+  const replyName = replies?.name ?? null;
+  assembly.begin(directionOf(properties, { exchange, routingKey, user, replyName }), bodySize);
+  if (assembly.isComplete) finish(channel, assembly);
+  return undefined;
+}
+
+/** Another broker may have made the exchange a moment ago. */
+async function publishLate(channel: ChannelState, payload: Buffer): Promise<void> {
+  const { exchange } = channel.assembly!.args;
+  const { late, name, port } = channel.host.vhost;
+  const isThere = (): boolean => port.findExchange(exchange) !== undefined;
+  await late.know(isThere);
+  if (!isThere()) throw notFound('exchange', exchange, name);
+  if (!channel.isClosed) await publishHeader(channel, payload);
+}
+
+/** A part of the body. @throws AmqpError */
+export function publishBody(channel: ChannelState, payload: Buffer): void {
+  const assembly = channel.assembly!;
+  assembly.add(payload);
+  if (assembly.isComplete) finish(channel, assembly);
+}
+
+/** @throws AmqpError 403 */
+export function requireWrite(host: ChannelHost, exchange: string, routingKey: string): void {
+  if (exchange !== '') return host.require('write', exchange, 'exchange');
+  try {
+    host.require('write', DEFAULT_EXCHANGE_ALIAS, 'exchange');
+  } catch (error) {
+    if (!(error instanceof AmqpError)) throw error;
+    // Whoever may send to a queue may do it in this way.
+    host.require('write', routingKey, 'queue');
+  }
+}
+
+function finish(channel: ChannelState, assembly: ContentAssembly): void {
+  channel.assembly = null;
+  const queues = route(channel, assembly);
+  const message = fitted(channel, queues, assembly.message());
+  const isReturned = assembly.args.mandatory && queues.length === 0;
+  const { confirms, transaction } = channel;
+  if (transaction !== null) {
+    if (isReturned) transaction.returns.push(contentOf(assembly));
+    transaction.publish(queues, message);
+    return;
+  }
+  if (isReturned) returnMessage(channel, contentOf(assembly));
+  const tag = confirms === null ? 0 : confirms.begin();
+  if (queues.length === 0) {
+    confirms?.end(tag, true);
+    return;
+  }
+  store(channel, tag, queues, message);
+}
+
+/** @returns the queues; replies that nobody stores are delivered at once */
+function route(channel: ChannelState, assembly: ContentAssembly): readonly string[] {
+  const { vhost } = channel.host;
+  const { exchange } = assembly.args;
+  const { headers, routingKeys } = assembly.direction!;
+  if (exchange === '' && routingKeys.some(isReplyName)) {
+    // As if it had reached no queue: so they come back when they are mandatory.
+    for (const key of routingKeys) {
+      if (isReplyName(key)) vhost.replyTo.deliver(key, contentOf(assembly));
+    }
+    const stored = routingKeys.filter((key) => !isReplyName(key));
+    return stored.length === 0 ? [] : vhost.port.route(exchange, stored, headers);
+  }
+  try {
+    return vhost.port.route(exchange, routingKeys, headers);
+  } catch (error) {
+    if (error instanceof ExchangeNotFoundError) throw notFound('exchange', exchange, vhost.name);
+    throw error;
+  }
+}
+
+/** The message as these queues take it. */
+function fitted(
+  { host }: ChannelState,
+  queues: readonly string[],
+  message: NewMessage,
+): NewMessage {
+  const { feeds, port } = host.vhost;
+  let { deduplicationId, ttl } = message;
+  // What must not wait at all is for consumers that wait for it: it lives until they have got it.
+  if (ttl === 0 && queues.every((queue) => feeds.isWaiting(queue))) ttl = HAND_OVER_MS;
+  if (deduplicationId !== null) {
+    const isAsked = queues.some((name) => {
+      const queue = port.findQueue(name);
+      return queue !== undefined && queueTraits(queue).deduplicates;
+    });
+    if (!isAsked) deduplicationId = null;
+  }
+  return ttl === message.ttl && deduplicationId === message.deduplicationId
+    ? message
+    : { ...message, ttl, deduplicationId };
+}
+
+function contentOf(assembly: ContentAssembly): AmqpContent {
+  const { exchange, routingKey } = assembly.args;
+  const properties = assembly.direction!.properties as Buffer;
+  return { exchange, routingKey, properties, payload: assembly.payload };
+}
+
+/** basic.return: it was mandatory, and reached no queue. */
+export function returnMessage(
+  { host, number }: ChannelState,
+  { exchange, routingKey, properties, payload }: AmqpContent,
+): void {
+  host.writer.method(number, 'basic.return', {
+    replyCode: REPLY['no-route'],
+    replyText: 'NO_ROUTE',
+    exchange,
+    routingKey,
+  });
+  host.writer.content(number, properties, payload, host.frameMax);
+  host.flush();
+}
+
+/** @param tag of the confirm; 0: there is none */
+function store(
+  channel: ChannelState,
+  tag: number,
+  queues: readonly string[],
+  message: NewMessage,
+): void {
+  const { host } = channel;
+  const { bytes } = message;
+  host.hold(bytes);
+  channel.outstanding.begin();
+  publishTo(host.vhost.port, queues, message, (error) => {
+    host.release(bytes);
+    if (error !== null) notStored(channel, tag, queues, message, error);
+    else if (tag !== 0) channel.confirms?.end(tag, true);
+    channel.outstanding.end();
+  });
+}
+
+type Done = (error: Error | null) => void;
+
+function publishTo(
+  port: BrokerPort,
+  queues: readonly string[],
+  message: NewMessage,
+  done: Done,
+): void {
+  if (queues.length === 1 || port.supports.atomicFanOut === true) {
+    port.publish(queues, message, done);
+    return;
+  }
+  // The store cannot put it into several queues at once: into one after the other, then.
+  let left = queues.length;
+  let failure: Error | null = null;
+  for (const queue of queues) {
+    port.publish([queue], message, (error) => {
+      // The queue was deleted meanwhile, and the message with it.
+      if (!(error instanceof QueueNotFoundError)) failure ??= error;
+      if (--left === 0) done(failure);
+    });
+  }
+}
+
+function notStored(
+  channel: ChannelState,
+  tag: number,
+  queues: readonly string[],
+  message: NewMessage,
+  error: Error,
+): void {
+  const { confirms, host } = channel;
+  // The queue was deleted meanwhile, and the message with it.
+  const isGone = error instanceof QueueNotFoundError;
+  const isFull = error instanceof QueueFullError;
+  const isAtomic = host.vhost.port.supports.atomicFanOut === true;
+  const others =
+    isAtomic && (isGone || isFull) ? queues.filter((queue) => queue !== error.queueName) : [];
+  if (others.length > 0 && others.length < queues.length) {
+    // Each queue accepts or refuses by itself; who publishes hears of one that refuses.
+    if (isGone) store(channel, tag, others, message);
+    else {
+      store(channel, 0, others, message);
+      if (tag !== 0) confirms?.end(tag, false);
+    }
+    return;
+  }
+  if (tag !== 0) confirms?.end(tag, isGone);
+  if (isGone || isFull) return;
+  const { logger, telemetry } = host.broker;
+  telemetry.countError(error);
+  const { connectionId, vhost } = host;
+  logger.error(
+    { vhost: vhost.name, connection: connectionId, queues, err: error },
+    'A message that was published could not be stored',
+  );
+}

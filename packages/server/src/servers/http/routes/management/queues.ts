@@ -1,0 +1,204 @@
+import { QueueNotFoundError } from 'wherry';
+import {
+  bindingRow,
+  defaultBinding,
+  queueRow,
+} from '../../../../protocols/management/definition-rows.ts';
+import {
+  listed,
+  listedSchema,
+  listQuery,
+  type Row,
+  rowSchema,
+  rowsSchema,
+} from '../../../../protocols/management/listing.ts';
+import { messageRow } from '../../../../protocols/management/message-rows.ts';
+import {
+  deletionQuery,
+  getBody,
+  namedParams,
+  queueBody,
+} from '../../../../protocols/management/requests.ts';
+import { type Call, defineRoute, type Route } from '../../route.ts';
+import { infosOf, inEachVhost, MANAGEMENT, may, NODE, sees, sideOf, vhostSide } from './common.ts';
+
+const one = { ...MANAGEMENT, url: '/queues/:vhost/:name', params: namedParams } as const;
+
+const GET_MODES = {
+  ack_requeue_true: 'requeue',
+  ack_requeue_false: 'acknowledge',
+  reject_requeue_true: 'requeue',
+  reject_requeue_false: 'reject',
+} as const;
+
+export const managementQueueRoutes: readonly Route[] = [
+  defineRoute({
+    ...MANAGEMENT,
+    id: 'managementQueues',
+    method: 'GET',
+    url: '/queues',
+    summary: 'Queues of all virtual hosts',
+    rule: { kind: 'authenticated' },
+    query: listQuery,
+    responses: { 200: listedSchema },
+    handler: async (call) => {
+      const rows = await inEachVhost(call, (_side, vhost) => queueRows(call, vhost));
+      return listed(rows, call.query);
+    },
+  }),
+  defineRoute({
+    ...MANAGEMENT,
+    id: 'managementVhostQueues',
+    method: 'GET',
+    url: '/queues/:vhost',
+    summary: 'Queues of a virtual host',
+    rule: { kind: 'vhost' },
+    query: listQuery,
+    responses: { 200: listedSchema },
+    handler: async (call) => listed(await queueRows(call, call.vhost), call.query),
+  }),
+  defineRoute({
+    ...one,
+    id: 'managementQueue',
+    method: 'GET',
+    summary: 'A queue',
+    rule: may('read', 'queue'),
+    responses: { 200: rowSchema },
+    problems: ['QUEUE_NOT_FOUND'],
+    handler: async (call) => {
+      const { name } = call.params;
+      const queue = (await sideOf(call)).queue(name);
+      if (queue === undefined) throw new QueueNotFoundError(name);
+      const info = await call.mq.getQueueInfo(name);
+      return queueRow({ queue, info, vhost: call.vhost, node: NODE });
+    },
+  }),
+  defineRoute({
+    ...one,
+    id: 'managementPutQueue',
+    method: 'PUT',
+    summary: 'Declare a queue, with arguments as in AMQP',
+    rule: may('configure', 'queue'),
+    body: queueBody.prefault({}),
+    responses: { 201: null, 204: null },
+    handler: async (call) => {
+      const { params, body, reply, require } = call;
+      const { durable, auto_delete: autoDelete, arguments: table } = body;
+      const side = await sideOf(call);
+      const deadLetters = table['x-dead-letter-exchange'];
+      if (typeof deadLetters === 'string' && side.queue(params.name) === undefined) {
+        require('read', params.name);
+        require('write', deadLetters);
+      }
+      const { name } = params;
+      const isNew = await side.declareQueue({ name, durable, autoDelete, arguments: table });
+      return reply.status(isNew ? 201 : 204).send();
+    },
+  }),
+  defineRoute({
+    ...one,
+    id: 'managementDeleteQueue',
+    method: 'DELETE',
+    summary: 'Delete a queue with its messages',
+    rule: may('configure', 'queue'),
+    query: deletionQuery,
+    responses: { 204: null },
+    problems: ['QUEUE_NOT_FOUND'],
+    handler: async (call) => {
+      const { 'if-unused': ifUnused, 'if-empty': ifEmpty } = call.query;
+      await (await sideOf(call)).deleteQueue(call.params.name, { ifUnused, ifEmpty });
+      return call.reply.status(204).send();
+    },
+  }),
+  defineRoute({
+    ...one,
+    url: `${one.url}/contents`,
+    id: 'managementPurgeQueue',
+    method: 'DELETE',
+    summary: 'Remove the messages of a queue that nobody has in hand',
+    rule: may('read', 'queue'),
+    responses: { 204: null },
+    problems: ['QUEUE_NOT_FOUND'],
+    handler: async (call) => {
+      await (await sideOf(call)).purgeQueue(call.params.name);
+      return call.reply.status(204).send();
+    },
+  }),
+  defineRoute({
+    ...one,
+    url: `${one.url}/bindings`,
+    id: 'managementQueueBindings',
+    method: 'GET',
+    summary: 'The bindings of a queue',
+    rule: may('read', 'queue'),
+    responses: { 200: rowsSchema },
+    problems: ['QUEUE_NOT_FOUND'],
+    handler: async (call) => {
+      const { name } = call.params;
+      const side = await sideOf(call);
+      if (side.queue(name) === undefined) throw new QueueNotFoundError(name);
+      const bindings = side
+        .bindings()
+        .filter((binding) => binding.destinationType === 'queue' && binding.destination === name);
+      return [defaultBinding(name), ...bindings].map((binding) => bindingRow(binding, call.vhost));
+    },
+  }),
+  defineRoute({
+    ...one,
+    url: `${one.url}/get`,
+    id: 'managementGetMessages',
+    method: 'POST',
+    summary: 'Look at messages at the head of a queue',
+    description:
+      'They are taken, and given back as redelivered, unless `ackmode` says otherwise. At least one is ' +
+      'shown, and no more than a response may hold.',
+    rule: may('read', 'queue'),
+    body: getBody,
+    responses: { 200: rowsSchema },
+    problems: ['QUEUE_NOT_FOUND'],
+    handler: (call) => getMessages(call),
+  }),
+];
+
+/** Those that the caller may do something to. */
+async function queueRows({ broker, identity }: Call, vhost: string): Promise<Row[]> {
+  const side = await vhostSide(broker, vhost);
+  const queues = side.queues().filter(({ name }) => sees(identity, vhost, name));
+  const infos = await infosOf(
+    broker,
+    vhost,
+    queues.map(({ name }) => name),
+  );
+  return queues.flatMap((queue) => {
+    const info = infos.get(queue.name);
+    return info === undefined ? [] : [queueRow({ queue, info, vhost, node: NODE })];
+  });
+}
+
+type GetCall = Call<{ name: string }, unknown, ReturnType<typeof getBody.parse>>;
+
+async function getMessages(call: GetCall): Promise<Row[]> {
+  const { params, body, services, reply, mq } = call;
+  services.bytes.check();
+  const messages = await (
+    await sideOf(call)
+  ).get(params.name, {
+    count: body.count,
+    bytesMax: services.limits.bodyBytes,
+    mode: GET_MODES[body.ackmode],
+  });
+  services.holdFor(
+    reply,
+    messages.reduce((sum, { payload }) => sum + payload.length, 0),
+  );
+  const mode = GET_MODES[body.ackmode];
+  const { ready } = await mq.getQueueInfo(params.name);
+  const behind = mode === 'requeue' ? Math.max(0, ready - messages.length) : ready;
+  return messages.map((message, i) =>
+    messageRow(message, {
+      encoding: body.encoding,
+      truncate: body.truncate ?? Infinity,
+      behind: behind + messages.length - 1 - i,
+    }),
+  );
+}
