@@ -6,7 +6,6 @@ import { ConsumerManager } from './core/consumer-manager.ts';
 import { DeadLetterQueue } from './core/dead-letter-queue.ts';
 import type { Driver } from './core/driver.ts';
 import { Events } from './core/events.ts';
-import { Evictor } from './core/evictor.ts';
 import { ExchangeManager } from './core/exchange-manager.ts';
 import { FailurePolicy } from './core/failure-policy.ts';
 import { Housekeeping, setHousekeeping } from './core/housekeeping.ts';
@@ -29,6 +28,7 @@ import { Sweeper } from './core/sweeper.ts';
 import { Topology } from './core/topology.ts';
 import { TracedSender } from './core/traced-sender.ts';
 import type { Tracing } from './core/tracing.ts';
+import { Trimmer } from './core/trimmer.ts';
 import { Wakeups } from './core/wakeups.ts';
 
 const DEFAULT_DEAD_LETTER_QUEUE = 'dead-letter';
@@ -86,7 +86,9 @@ export function assemble(
   const publisher = new Publisher({ driver, topology, events, wakeups, sweeper, clock });
   const replier = new Replier({ topology, publisher, limits });
   const settler = new Settler({ driver, clock, topology, events, policy, sweeper, replier });
-  publisher.evictWith(new Evictor({ driver, topology, settler }));
+  const trimmer = new Trimmer({ driver, topology, events, settler });
+  publisher.trimWith(trimmer);
+  settler.trimWith(trimmer);
   const instance = randomUUID();
   const base = { instance, driver, clock, limits, topology, events, wakeups, sweeper, settler };
   const queues = new QueueManager(driver, topology, events, now);
@@ -109,7 +111,7 @@ export function assemble(
     broker,
     queues,
     exchanges,
-    port: new BrokerPort({ ...base, publisher, queues, exchanges, idleQueues }),
+    port: new BrokerPort({ ...base, policy, publisher, queues, exchanges, idleQueues }),
     producers: new ProducerManager(topology, sender, clock),
     consumers,
     deadLetters: new DeadLetterQueue(deadLetterQueue, { ...base, broker, queues }),

@@ -63,6 +63,9 @@ const allowedImports: [folder: string, ...specifiers: string[]][] = [
 const forbiddenServerImports: typeof forbiddenImports = [
   ['protocols/http', 'fastify', 'node:net', 'node:http', 'wherry/lmdb', '../../serve.ts'],
   ['protocols/http', '../../servers/http/app.ts', '../../access/identity.ts'],
+  ['protocols/management', '../amqp/table.ts', '../http/problem.ts', '../../access/identity.ts'],
+  ['servers/amqp', '../http/app.ts', '../../serve.ts', '../../protocols/http/problem.ts'],
+  ['servers/http', '../amqp/listener.ts', '../../protocols/amqp/table.ts'],
   ['access', 'fastify', 'node:fs', 'wherry/redis', '../servers/http/app.ts', '../serve.ts'],
   ['vhosts', 'fastify', 'wherry/postgres', '../servers/http/app.ts'],
   ['telemetry', 'fastify', 'wherry/lmdb', '../servers/http/app.ts'],
@@ -74,6 +77,9 @@ const forbiddenServerImports: typeof forbiddenImports = [
 
 const allowedServerImports: typeof allowedImports = [
   ['protocols/http', 'wherry', 'zod', './problem.ts', 'node:crypto'],
+  ['protocols/management', 'wherry', 'zod', './listing.ts', 'node:crypto'],
+  ['servers/amqp', '../../protocols/management/amqp-side.ts'],
+  ['servers/http/routes/management', '../../../../protocols/management/amqp-side.ts'],
   ['access', 'wherry', 'node:crypto', './identity.ts'],
   ['vhosts', 'wherry', 'node:path'],
   ['telemetry', 'pino', 'prom-client', 'node:perf_hooks', 'wherry'],

@@ -119,9 +119,22 @@ export function newAmqpMessage(
 }
 
 /** A message's properties, whoever sent it. What cannot be read of an AMQP client's is left out. */
-export function propertiesOf(stored: StoredMessage): MessageProperties | null {
+export function propertiesOf(
+  stored: Pick<StoredMessage, 'encoding' | 'body' | 'properties'>,
+): MessageProperties | null {
   if (stored.encoding !== 'amqp') return stored.properties;
-  return readProperties(readContent(stored.body as Uint8Array).properties);
+  const content = contentOrNull(stored.body);
+  return content === null ? null : readProperties(content.properties);
+}
+
+/** For whoever has to go on without it. @returns null when the body is no content */
+export function contentOrNull(body: string | Uint8Array): AmqpContent | null {
+  try {
+    return readContent(body as Uint8Array);
+  } catch (error) {
+    if (error instanceof DeserializationError) return null;
+    throw error;
+  }
 }
 
 /**

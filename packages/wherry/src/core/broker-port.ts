@@ -1,15 +1,24 @@
+import type { Clock } from './clock.ts';
+import { appendDeath } from './deaths.ts';
 import type {
   Capabilities,
   Driver,
   NewMessage,
   PublishItem,
   QueueRef,
+  StoredMessage,
   TakeRequest,
   TopologyChange,
 } from './driver.ts';
-import { DeserializationError, ValidationError } from './errors.ts';
+import {
+  DeserializationError,
+  QueueFullError,
+  QueueNotFoundError,
+  ValidationError,
+} from './errors.ts';
 import type { Events } from './events.ts';
 import type { ExchangeManager } from './exchange-manager.ts';
+import type { FailurePolicy } from './failure-policy.ts';
 import type { Done, Held } from './held.ts';
 import type { IdleQueues } from './idle-queues.ts';
 import { show } from './limits.ts';
@@ -17,6 +26,7 @@ import { waitOf } from './message-broker.ts';
 import type { Headers } from './message.ts';
 import { type Publisher, isPublished } from './publisher.ts';
 import type { QueueManager } from './queue-manager.ts';
+import { RETRIES_MAX } from './queue-settings.ts';
 import type { Queue } from './queue.ts';
 import type { Binding, Exchange } from './routing/exchange.ts';
 import type { BindingFilter } from './routing/router.ts';
@@ -36,6 +46,8 @@ export interface PortItem {
 
 export interface BrokerPortParts {
   readonly driver: Driver;
+  readonly clock: Clock;
+  readonly policy: FailurePolicy;
   readonly topology: Topology;
   readonly events: Events;
   readonly exchanges: ExchangeManager;
@@ -75,6 +87,11 @@ export class BrokerPort {
   /** What the store holds, as data. */
   get supports(): Capabilities {
     return this.#parts.driver.supports;
+  }
+
+  /** Whether it may have been handed out before: in a store that was not closed, whatever is older. */
+  isRedelivered({ deliveryCount, timestamp }: StoredMessage): boolean {
+    return deliveryCount > 1 || timestamp <= (this.#parts.driver.recoveredAt ?? 0);
   }
 
   findQueue(name: string): Queue | undefined {
@@ -170,6 +187,47 @@ export class BrokerPort {
   }
 
   /**
+   * Lets a message die before its queue has taken it: it goes where the queue's dead messages go,
+   * as far as there is room, and else nowhere.
+   * @param done null, also when it went nowhere; StorageError, ClosedError
+   */
+  bury(
+    queueName: string,
+    message: NewMessage,
+    reason: 'expired' | 'overflow',
+    done: (error: Error | null) => void,
+  ): void {
+    const { topology, policy, clock } = this.#parts;
+    const queue = topology.findQueue(queueName);
+    if (queue === undefined) return done(null);
+    const { deaths = [] } = message;
+    const decision = policy.bury(
+      queue,
+      { ...message, queueName, deaths },
+      { queue: queueName, reason },
+    );
+    const to = decision.action === 'move' ? decision.to : [];
+    if (decision.action !== 'move' || to.length === 0) return done(null);
+    const dead: NewMessage = {
+      ...message,
+      delay: 0,
+      deliverAt: null,
+      ttl: null,
+      deduplicationId: null,
+      deaths: appendDeath(deaths, decision.death, clock.now()),
+    };
+    let left = to.length;
+    let failure: Error | null = null;
+    for (const target of to) {
+      this.publish([target], dead, (error) => {
+        const hasNoRoom = error instanceof QueueFullError || error instanceof QueueNotFoundError;
+        if (!hasNoRoom) failure ??= error;
+        if (--left === 0) done(failure);
+      });
+    }
+  }
+
+  /**
    * Leases messages as they are stored. A damaged one, or one that is parked, goes the way that it
    * would go with every other consumer.
    * @param request.max most messages @param request.leaseDuration milliseconds
@@ -182,9 +240,12 @@ export class BrokerPort {
   ): Promise<{ readonly messages: readonly HeldMessage[]; readonly retryIn: number | null }> {
     const { driver, topology, sweeper, events, idleQueues } = this.#parts;
     idleQueues.used(queue);
-    if (topology.queue(queue).settings.paused) return { messages: [], retryIn: null };
+    const { paused, maxRetries } = topology.queue(queue).settings;
+    if (paused) return { messages: [], retryIn: null };
     const ref = topology.ref(queue);
-    const { messages, retryIn } = await driver.take({ queue: ref, perGroup: 1, ...request });
+    // Where deliveries do not run out, nothing hangs on a count that a crash may lose.
+    const early = maxRetries >= RETRIES_MAX;
+    const { messages, retryIn } = await driver.take({ queue: ref, perGroup: 1, early, ...request });
     if (messages.length === 0) return { messages: [], retryIn };
     sweeper.expectWithin(request.leaseDuration);
     const held: HeldMessage[] = [];

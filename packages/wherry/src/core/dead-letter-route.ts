@@ -1,4 +1,4 @@
-import { propertiesOf, readContent } from './amqp-content.ts';
+import { contentOrNull, propertiesOf } from './amqp-content.ts';
 import { readCopies } from './amqp-properties.ts';
 import type { StoredMessage } from './driver.ts';
 import { ExchangeNotFoundError } from './errors.ts';
@@ -12,6 +12,12 @@ interface Published {
   readonly routingKeys: readonly string[];
 }
 
+/** What of a message says where it goes when it dies. */
+export type Mortal = Pick<
+  StoredMessage,
+  'encoding' | 'body' | 'properties' | 'queueName' | 'deaths'
+>;
+
 /**
  * Where a queue's dead-letter exchange takes a message, and how that is remembered. An exchange that
  * is not there takes it nowhere, as in RabbitMQ.
@@ -19,7 +25,7 @@ interface Published {
 export function routeDead(
   topology: Topology,
   queue: Queue,
-  message: StoredMessage,
+  message: Mortal,
   death: NewDeath,
 ): { readonly to: readonly string[]; readonly death: NewDeath } {
   const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
@@ -52,22 +58,21 @@ function routed(
 }
 
 /** The last death says by which exchange it came; before that, the client who sent it. */
-function publishedTo(message: StoredMessage): Published {
+function publishedTo(message: Mortal): Published {
   const last = message.deaths.findLast(({ route }) => route !== undefined)?.route;
   if (last !== undefined) return { exchange: last.toExchange, routingKeys: last.toRoutingKeys };
-  if (message.encoding !== 'amqp') return { exchange: '', routingKeys: [message.queueName] };
-  const { exchange, routingKey, properties } = readContent(message.body as Uint8Array);
+  const content = message.encoding === 'amqp' ? contentOrNull(message.body) : null;
+  if (content === null) return { exchange: '', routingKeys: [message.queueName] };
+  const { exchange, routingKey, properties } = content;
   return { exchange, routingKeys: [routingKey, ...readCopies(properties)] };
 }
 
 /**
- * Whether the message would come back to a queue in which it died, without anybody having rejected
- * it since: it would go round for ever (as in RabbitMQ, such a message is dropped).
+ * Whether the message would come back to a queue in which it died, without anybody having ever
+ * rejected it: it would go round for ever (as in RabbitMQ, such a message is dropped).
  */
-function closesCircle(message: StoredMessage, death: NewDeath, target: string): boolean {
+function closesCircle(message: Mortal, death: NewDeath, target: string): boolean {
   if (death.reason === 'rejected') return false;
-  if (target === death.queue) return true;
-  const since = message.deaths.findIndex(({ queue }) => queue === target);
-  if (since < 0) return false;
-  return message.deaths.slice(since).every(({ reason }) => reason !== 'rejected');
+  if (message.deaths.some(({ reason }) => reason === 'rejected')) return false;
+  return target === death.queue || message.deaths.some(({ queue }) => queue === target);
 }

@@ -11,10 +11,12 @@
  */
 import type { Death, Headers, Lease, MessageState, NewDeath } from './message.ts';
 import type { PayloadEncoding } from './payload-encoding.ts';
+import type { Housekeeper } from './housekeeper.ts';
 import type { QueueRef } from './queue-ref.ts';
 import type { Notifier, TopologyStore } from './topology-store.ts';
 
 export { isTextual, type PayloadEncoding } from './payload-encoding.ts';
+export type { Housekeeper } from './housekeeper.ts';
 export type { QueueRef, RateLimit } from './queue-ref.ts';
 export type { Notifier, TopologyChange, TopologyEntry, TopologyStore } from './topology-store.ts';
 
@@ -156,6 +158,11 @@ export interface TakeRequest {
    */
   readonly bound: boolean;
   /**
+   * The answer need not wait until the leases are durable: after a crash the store may not know of the
+   * last ones, and their messages come again uncounted. A store may wait all the same.
+   */
+  readonly early?: boolean;
+  /**
    * Most messages of one group in this batch (they have one holder then). Heeded where
    * `groupMaxInFlight` is 1.
    */
@@ -274,22 +281,6 @@ export interface Capabilities {
   readonly managed?: boolean;
 }
 
-/** What a system does for the other processes of its store, where it acts for all of them. */
-export interface Housekeeper {
-  /** It is this process's turn: from now on `supports.managed` is false. */
-  begin(): void;
-  /** Another process made something that will be due so many milliseconds from now. */
-  expectWithin(ms: number): void;
-  /** Another process stored a message that may have deadlines. */
-  expectPublished(item: PublishItem): void;
-  /** Another process moved a message there: the queue's TTL has begun. */
-  expectMoved(target: QueueRef): void;
-  /** Another process used the queue, if only by looking for messages. */
-  used(queueNumber: number): void;
-  /** Asks this, too, before a queue counts as idle. @returns how to stop */
-  askForUse(isUsed: (queueNumber: number) => boolean): () => void;
-}
-
 /**
  * A transaction that the caller has begun, in the same database as the store: what is done in it
  * happens when it commits, and never if it rolls back.
@@ -327,6 +318,12 @@ export interface Driver {
    * system that was opened on the store is ready to.
    */
   entrust?(housekeeper: Housekeeper): void;
+
+  /**
+   * When it was opened, by its clock, if who had it before did not close it; else null. What had been
+   * stored by then may have been handed out, counted or not (see `TakeRequest.early`).
+   */
+  readonly recoveredAt?: number | null;
 
   /** The store's clock (G14). @returns milliseconds since 1970 */
   now(): Promise<number>;

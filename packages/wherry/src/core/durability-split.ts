@@ -57,6 +57,10 @@ export class DurabilitySplit implements Driver {
     };
   }
 
+  get recoveredAt(): number | null {
+    return this.#durable.recoveredAt ?? null;
+  }
+
   now(): Promise<number> {
     return this.#durable.now();
   }

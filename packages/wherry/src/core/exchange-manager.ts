@@ -93,6 +93,8 @@ export class ExchangeManager {
     await this.#topology.put('binding', entryName(binding), (present) =>
       present === undefined ? binding : null,
     );
+    // One that was left of a queue that is gone is there, and leads nowhere until now.
+    this.#topology.router.addBinding(binding);
   }
 
   /** Does nothing when there is no such binding. @throws ValidationError */

@@ -1,5 +1,5 @@
 import { backoffDelay } from './backoff.ts';
-import { routeDead } from './dead-letter-route.ts';
+import { type Mortal, routeDead } from './dead-letter-route.ts';
 import type { StoredMessage } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
 import { type Limits, show } from './limits.ts';
@@ -68,11 +68,7 @@ export class FailurePolicy {
   }
 
   /** Where a dead message of a queue goes. */
-  bury(
-    queue: Queue,
-    message: StoredMessage,
-    death: NewDeath,
-  ): Exclude<Decision, { action: 'retry' }> {
+  bury(queue: Queue, message: Mortal, death: NewDeath): Exclude<Decision, { action: 'retry' }> {
     const { deadLetterQueue, deadLetterExchange, discardDeadLetters } = queue.settings;
     if (deadLetterExchange !== null) {
       return { action: 'move', ...routeDead(this.#topology, queue, message, death) };

@@ -39,6 +39,8 @@ export class IdleQueues {
   readonly #uses = new Map<string, Use>();
   readonly #askAlso = new Set<(queueNumber: number) => boolean>();
   #timer: Timer | null = null;
+  /** When the timer goes off. */
+  #checkAt = Infinity;
   #unwatch: (() => void) | null = null;
 
   constructor(parts: IdleQueuesParts) {
@@ -50,7 +52,7 @@ export class IdleQueues {
       if (change.type !== 'put') return;
       const { kind, name } = change.entry;
       if (kind === USE) this.#told(name);
-      else if (kind === 'queue') this.#check();
+      else if (kind === 'queue') this.#changed(name);
     });
     this.#check();
   }
@@ -80,9 +82,33 @@ export class IdleQueues {
     this.#unwatch?.();
   }
 
+  /** A queue is new, or has other settings: looked at by itself, for there may be many. */
+  #changed(name: string): void {
+    const queue = this.#parts.topology.findQueue(name);
+    if (queue === undefined || queue.settings.expiresAfterIdle === null) this.#uses.delete(name);
+    else {
+      this.#useOf(queue);
+      this.#checkWithin(this.#longestIdle(queue.settings.expiresAfterIdle) / MARKS);
+    }
+  }
+
+  #longestIdle(expiresAfterIdle: number): number {
+    const { shared } = this.#parts.driver.supports;
+    return shared ? Math.max(expiresAfterIdle, SHARED_IDLE_MIN_MS) : expiresAfterIdle;
+  }
+
+  #checkWithin(ms: number): void {
+    const at = this.#parts.clock.now() + ms;
+    if (at >= this.#checkAt) return;
+    this.#timer?.cancel();
+    this.#checkAt = at;
+    this.#timer = this.#parts.clock.setTimer(() => this.#check(), ms);
+  }
+
   #check(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#checkAt = Infinity;
     let nextIn = Infinity;
     for (const queue of this.#parts.topology.queues()) {
       const { expiresAfterIdle } = queue.settings;
@@ -91,15 +117,14 @@ export class IdleQueues {
         continue;
       }
       const { shared } = this.#parts.driver.supports;
-      const longest = shared ? Math.max(expiresAfterIdle, SHARED_IDLE_MIN_MS) : expiresAfterIdle;
+      const longest = this.#longestIdle(expiresAfterIdle);
       const use = this.#useOf(queue);
       const left = longest - (this.#parts.clock.now() - use.at);
       if (left <= 0) void this.#expire(queue);
       else nextIn = Math.min(nextIn, left, shared ? longest / MARKS : Infinity);
       if (shared && left > 0) this.#mark(queue.name, use);
     }
-    if (nextIn === Infinity) return;
-    this.#timer = this.#parts.clock.setTimer(() => this.#check(), nextIn);
+    if (nextIn !== Infinity) this.#checkWithin(nextIn);
   }
 
   /** The last use that is known of. */

@@ -10,12 +10,10 @@ import type {
 } from './driver.ts';
 import { ClosedError, QueueFullError, QueueNotFoundError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
-import type { Evictor } from './evictor.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Topology } from './topology.ts';
+import type { Trimmer } from './trimmer.ts';
 import type { Wakeups } from './wakeups.ts';
-
-type Full = Extract<PublishOutcome, { status: 'full' }>;
 
 /** What a publish that was not refused came to. */
 export type Published = Extract<PublishOutcome, { status: 'stored' | 'replaced' | 'duplicate' }>;
@@ -35,8 +33,6 @@ class Entry implements PublishItem {
   readonly reject: (error: unknown) => void;
   /** When the waiting for room ends; set by the first refusal. */
   deadline = Infinity;
-  /** How often others were put out for it. */
-  evictions = 0;
   readonly #wants: 'outcome' | 'id';
   readonly #resolve: (answer: never) => void;
 
@@ -64,8 +60,6 @@ class Entry implements PublishItem {
 const MAX_BATCH = 512;
 /** One batch is stored while the next is made ready. */
 const MAX_CALLS = 2;
-/** Others take the room that is made for one: after so many tries it is refused. */
-const EVICTIONS_MAX = 20;
 /** Room may come about without a wake-up, in another process. */
 const ROOM_POLL_MS = 1_000;
 
@@ -83,10 +77,7 @@ export class Publisher {
   readonly #parts: PublisherParts;
   readonly #batcher: Batcher<Entry>;
   readonly #blocked = new Set<() => void>();
-  /** Of each queue in which room is being made, what is to be stored then, in its order. */
-  readonly #lines = new Map<string, Entry[]>();
-  readonly #evictions = new Set<Promise<void>>();
-  #evictor: Evictor | null = null;
+  #trimmer: Trimmer | null = null;
   #closed = false;
 
   constructor(parts: PublisherParts) {
@@ -94,9 +85,9 @@ export class Publisher {
     this.#batcher = new Batcher((entries) => this.#run(entries), MAX_BATCH, MAX_CALLS);
   }
 
-  /** Who makes room in queues with a dead-letter exchange: made later than this, of parts that need it. */
-  evictWith(evictor: Evictor): void {
-    this.#evictor = evictor;
+  /** Who trims queues with a dead-letter exchange: made later than this, of parts that need it. */
+  trimWith(trimmer: Trimmer): void {
+    this.#trimmer = trimmer;
   }
 
   /**
@@ -135,6 +126,7 @@ export class Publisher {
     const outcomes = await this.#parts.driver.publish(items, { atomic: true });
     if (outcomes.every(isPublished)) {
       outcomes.forEach((outcome, i) => this.#stored(items[i] as PublishItem, outcome));
+      await Promise.all(items.map(({ targets }) => this.#trim(targets)));
     }
     return outcomes;
   }
@@ -160,8 +152,8 @@ export class Publisher {
   async close(): Promise<void> {
     this.#closed = true;
     for (const giveUp of this.#blocked) giveUp();
-    while (this.#evictions.size > 0) await Promise.all(this.#evictions);
     await this.#batcher.drain();
+    await this.#trimmer?.idle();
   }
 
   #refuseClosed(): void {
@@ -170,7 +162,7 @@ export class Publisher {
 
   #add(entry: Entry): void {
     if (this.#closed) entry.reject(new ClosedError('The message queue system'));
-    else if (this.#lines.size === 0 || !this.#mayQueueUp(entry)) this.#batcher.add(entry);
+    else this.#batcher.add(entry);
   }
 
   async #run(entries: Entry[]): Promise<void> {
@@ -186,61 +178,22 @@ export class Publisher {
       const outcome = outcomes[i] as PublishOutcome;
       if (isPublished(outcome)) {
         this.#stored(entry, outcome);
-        entry.resolve(outcome);
+        if (this.#parts.topology.hasTrimmed && this.#isTrimmed(entry)) {
+          void this.#trim(entry.targets).then(() => entry.resolve(outcome));
+        } else entry.resolve(outcome);
       } else if (outcome.status === 'full' && this.#mayWait(entry, outcome.queue)) {
         this.#waitForRoom(entry, outcome);
-      } else if (outcome.status === 'full' && this.#mayEvict(entry, outcome.queue)) {
-        this.#lineUp(entry, outcome);
       } else entry.reject(this.refusal(outcome));
     }
   }
 
-  /** While room is made in its queue, a message waits its turn behind those that it is made for. */
-  #mayQueueUp(entry: Entry): boolean {
-    const [first] = entry.targets;
-    const line = entry.targets.length === 1 ? this.#lines.get(first!.name) : undefined;
-    line?.push(entry);
-    return line !== undefined;
+  #isTrimmed({ targets }: PublishItem): boolean {
+    return targets.some((target) => this.#parts.topology.isTrimmed(target));
   }
 
-  #mayEvict(entry: Entry, queueName: string): boolean {
-    const settings = this.#parts.topology.findQueue(queueName)?.settings;
-    if (settings?.overflow !== 'drop-oldest' || this.#evictor === null || this.#closed)
-      return false;
-    // It would not fit into an empty queue either.
-    if (entry.message.bytes > (settings.maxBytes ?? Infinity)) return false;
-    return ++entry.evictions <= EVICTIONS_MAX;
-  }
-
-  #lineUp(entry: Entry, { queue, limit }: Full): void {
-    const present = this.#lines.get(queue);
-    if (present !== undefined) {
-      present.push(entry);
-      return;
-    }
-    const line = [entry];
-    this.#lines.set(queue, line);
-    // All that this batch could not store is in the line by then.
-    const eviction = Promise.resolve()
-      .then(() => this.#evict(queue, limit, line))
-      .finally(() => this.#evictions.delete(eviction));
-    this.#evictions.add(eviction);
-  }
-
-  async #evict(queue: string, limit: Full['limit'], line: readonly Entry[]): Promise<void> {
-    let failure: unknown = null;
-    const bytes = line.reduce((sum, { message }) => sum + message.bytes, 0);
-    try {
-      const want = { limit, messages: line.length, bytes };
-      const hasRoom = await this.#evictor!.makeRoom(queue, want);
-      if (!hasRoom) failure = this.refusal({ status: 'full', queue, limit });
-    } catch (error) {
-      failure = error;
-    }
-    this.#lines.delete(queue);
-    for (const entry of line) {
-      if (failure !== null && entry.evictions > 0) entry.reject(failure);
-      else this.#batcher.add(entry);
+  async #trim(targets: readonly QueueRef[]): Promise<void> {
+    for (const target of targets) {
+      if (this.#parts.topology.isTrimmed(target)) await this.#trimmer?.trim(target.name);
     }
   }
 
@@ -282,7 +235,7 @@ export class Publisher {
     return now < entry.deadline;
   }
 
-  #waitForRoom(entry: Entry, full: Full): void {
+  #waitForRoom(entry: Entry, full: Extract<PublishOutcome, { status: 'full' }>): void {
     const { clock, wakeups } = this.#parts;
     const signal = entry.block?.signal;
     let timer: Timer | null = null;

@@ -209,9 +209,10 @@ export class QueueManager {
    */
   async deleteQueue(name: string, options: { readonly force?: boolean } = {}): Promise<number> {
     const ref = this.#topology.ref(name);
+    // Before it is gone: who is told of that forgets them.
+    const bindings = this.#topology.bindingsTo(name);
     const result = await this.#driver.deleteQueue(ref, { onlyIfEmpty: options.force !== true });
     if (!result.deleted) throw new QueueNotEmptyError(name, result.messages);
-    const bindings = this.#topology.bindingsTo(name);
     this.#topology.forget('queue', name);
     for (const binding of bindings) await this.#topology.remove('binding', entryName(binding));
     this.#schemas.delete(name);

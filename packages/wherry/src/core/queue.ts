@@ -60,21 +60,23 @@ export function queueNameOf(queue: QueueLike): string {
   return typeof queue === 'string' ? queue : queue.name;
 }
 
-/** What goes through an exchange is routed first: the publisher sees 'full', and makes room. */
-function isDroppedByStore({ overflow, deadLetterExchange }: QueueSettings): boolean {
-  return overflow === 'drop-oldest' && deadLetterExchange === null;
+/** Whether its bound is kept by putting out, one by one, what goes through an exchange (trimmer.ts). */
+export function isTrimmed({ overflow, deadLetterExchange }: QueueSettings): boolean {
+  return overflow === 'drop-oldest' && deadLetterExchange !== null;
 }
 
 /** The numbers of a queue that its store enforces. */
 export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
   const { settings } = queue;
+  const bound = (limit: number | null): number =>
+    limit === null || isTrimmed(settings) ? Infinity : limit;
   return {
     name: queue.name,
     number: queue.number,
-    maxSize: settings.maxSize ?? Infinity,
-    maxBytes: settings.maxBytes ?? Infinity,
+    maxSize: bound(settings.maxSize),
+    maxBytes: bound(settings.maxBytes),
     boundOn: settings.boundOn,
-    overflow: isDroppedByStore(settings) ? 'drop-oldest' : 'reject',
+    overflow: settings.overflow === 'drop-oldest' ? 'drop-oldest' : 'reject',
     evictTo,
     messageTtl: settings.messageTtl,
     maxPriority: settings.maxPriority ?? 255,

@@ -6,6 +6,7 @@ import {
   type LostIndexes,
   type MoveOutcome,
   NEVER,
+  type QueueRef,
   type Receipt,
   type ReleaseItem,
   type Transaction,
@@ -14,38 +15,22 @@ import { type Duration, durationToMs } from './duration.ts';
 import { ClosedError, LeaseLostError, ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { Decision, Failure, FailurePolicy } from './failure-policy.ts';
-import type { Claim, Done, Held } from './held.ts';
+import type {
+  Claim,
+  Done,
+  Held,
+  MoveEntry,
+  ReleaseEntry,
+  SettleEntry,
+  SettlementEntry,
+} from './held.ts';
 import { checkFields } from './limits.ts';
 import type { NewDeath } from './message.ts';
 import type { Replier } from './replier.ts';
 import type { Sweeper } from './sweeper.ts';
 import { joinTransaction } from './support.ts';
 import type { Topology } from './topology.ts';
-
-interface Entry {
-  readonly held: Claim;
-  readonly done: Done<Claim>;
-}
-
-interface SettleEntry extends Entry {
-  /** What an acknowledged message did, when it did not end by acknowledgement. */
-  readonly as: 'acknowledged' | 'expired' | 'dropped';
-}
-
-interface ReleaseEntry extends Entry {
-  readonly item: ReleaseItem;
-  readonly released: () => void;
-}
-
-interface MoveEntry {
-  readonly held: Held;
-  readonly done: Done;
-  /** To each of these, or, if there is none, out of the store. */
-  readonly to: readonly string[];
-  readonly death: NewDeath;
-  /** Whether a handler had it: else nothing may count. */
-  readonly started: boolean;
-}
+import type { Trimmer } from './trimmer.ts';
 
 const MAX_BATCH = 1_024;
 const MAX_CALLS = 2;
@@ -68,12 +53,18 @@ export class Settler implements Settling {
   readonly #settles: Batcher<SettleEntry>;
   readonly #releases: Batcher<ReleaseEntry>;
   readonly #moves: Batcher<MoveEntry>;
+  #trimmer: Trimmer | null = null;
 
   constructor(parts: SettlerParts) {
     this.#parts = parts;
     this.#settles = new Batcher((batch) => this.#runSettles(batch), MAX_BATCH, MAX_CALLS);
     this.#releases = new Batcher((batch) => this.#runReleases(batch), MAX_BATCH, MAX_CALLS);
     this.#moves = new Batcher((batch) => this.#runMoves(batch), MAX_BATCH, MAX_CALLS);
+  }
+
+  /** Who trims queues with a dead-letter exchange, of parts that are made with this. */
+  trimWith(trimmer: Trimmer): void {
+    this.#trimmer = trimmer;
   }
 
   /** leased -> gone. */
@@ -280,6 +271,7 @@ export class Settler implements Settling {
     const items = batch.map(({ held, item }) => ({ ...item, receipt: this.#receiptOf(held) }));
     await this.#finish(batch, driver.release(items), ({ item, released }) => {
       sweeper.expectWithin(item.delay);
+      this.#trim(item.receipt.queue);
       released();
     });
   }
@@ -305,12 +297,20 @@ export class Settler implements Settling {
       const entry = ready[i] as MoveEntry;
       const outcome = outcomes[i] as MoveOutcome;
       if (outcome.status === 'moved') {
-        for (const target of items[i]!.targets) sweeper.expectMoved(target);
+        for (const target of items[i]!.targets) {
+          sweeper.expectMoved(target);
+          this.#trim(target);
+        }
         tellEvicted(this.#parts.events, outcome.evicted);
         this.#moved(entry);
       } else if (outcome.status === 'lost') entry.done(entry.held, this.#lost(entry.held));
       else this.#parkMove(entry, outcome.queue);
     }
+  }
+
+  /** What came to the queue may be too much for it. */
+  #trim(queue: QueueRef): void {
+    if (this.#parts.topology.isTrimmed(queue)) void this.#trimmer?.trim(queue.name);
   }
 
   /** With the queue's present limits: who comes next in its group goes by them. */
@@ -345,7 +345,7 @@ export class Settler implements Settling {
     });
   }
 
-  async #finish<E extends Entry>(
+  async #finish<E extends SettlementEntry>(
     batch: readonly E[],
     call: Promise<LostIndexes>,
     succeeded: (entry: E) => void,

@@ -1,6 +1,12 @@
 import type { QueueRef, TopologyChange, TopologyEntry, TopologyStore } from './driver.ts';
 import { QueueNotFoundError, StorageError } from './errors.ts';
-import { type Queue, Queue as QueueClass, type QueueDocument, queueRef } from './queue.ts';
+import {
+  type Queue,
+  Queue as QueueClass,
+  type QueueDocument,
+  isTrimmed,
+  queueRef,
+} from './queue.ts';
 import { type Binding, type Exchange, parseBinding } from './routing/exchange.ts';
 import { Router } from './routing/router.ts';
 
@@ -24,6 +30,7 @@ export class Topology {
   readonly #unusable = new Set<string>();
   readonly #queues = new Map<string, Queue>();
   readonly #byNumber = new Map<number, Queue>();
+  readonly #trimmed = new Set<number>();
   /** Refs hold limits of the queue and of where it evicts to: any change makes them anew. */
   #resolved = new Map<string, Resolved>();
   #deadLetterQueues: ReadonlySet<string> | null = null;
@@ -94,6 +101,16 @@ export class Topology {
   /** A publish to just this queue; the same array every time. @throws QueueNotFoundError */
   targets(name: string): readonly QueueRef[] {
     return this.#resolve(name).targets;
+  }
+
+  /** Whether any queue is one that `isTrimmed`. */
+  get hasTrimmed(): boolean {
+    return this.#trimmed.size > 0;
+  }
+
+  /** Whether the queue's bound is kept by its trimmer. */
+  isTrimmed({ number }: QueueRef): boolean {
+    return this.#trimmed.has(number);
   }
 
   /** Whether some queue names this one as its dead-letter queue. */
@@ -244,7 +261,10 @@ export class Topology {
     this.#resolved = new Map();
     this.#deadLetterQueues = null;
     const former = this.#queues.get(name);
-    if (former !== undefined) this.#byNumber.delete(former.number);
+    if (former !== undefined) {
+      this.#byNumber.delete(former.number);
+      this.#trimmed.delete(former.number);
+    }
     if (queue === null) {
       this.#queues.delete(name);
       this.router.removeQueue(name);
@@ -252,6 +272,7 @@ export class Topology {
     }
     this.#queues.set(name, queue);
     this.#byNumber.set(queue.number, queue);
+    if (isTrimmed(queue.settings)) this.#trimmed.add(queue.number);
     this.#addEarly();
   }
 

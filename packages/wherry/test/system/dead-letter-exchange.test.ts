@@ -152,16 +152,62 @@ eachStore(
   },
 );
 
-eachStore('what would not fit into an empty queue puts nothing out', async ({ open }) => {
+eachStore('what is larger than the bound puts out all there is, and itself', async ({ open }) => {
   const mq = await open();
   const bounds = { maxBytes: 10, overflow: 'drop-oldest', deadLetterExchange: 'none' } as const;
   await mq.createQueue({ name: 'small', ...bounds });
   await mq.sendMessage('small', { payload: '12345' });
-  await assert.rejects(mq.sendMessage('small', { payload: '1234567890!' }), { code: 'QUEUE_FULL' });
   await mq.sendMessage('small', { payload: '67890' });
   assert.deepEqual(await payloadsOf(mq, 'small'), ['12345', '67890']);
   await mq.sendMessage('small', { payload: 'abcdef' });
   assert.deepEqual(await payloadsOf(mq, 'small'), ['abcdef']);
+  await mq.sendMessage('small', { payload: '1234567890!' });
+  assert.deepEqual(await payloadsOf(mq, 'small'), []);
+});
+
+eachStore(
+  'the newest stay, however many are sent at once, and dead letters have an order',
+  async ({ open }) => {
+    const mq = await open();
+    await mq.createQueue({ name: 'dead' });
+    const bounds = { maxSize: 10, overflow: 'drop-oldest', deadLetterExchange: '' } as const;
+    await mq.createQueue({ name: 'bounded', ...bounds, deadLetterRoutingKey: 'dead' });
+    const sent = Array.from({ length: 1_000 }, (_, i) => i);
+    await Promise.all(sent.map((payload) => mq.sendMessage('bounded', { payload })));
+    assert.deepEqual(await payloadsOf(mq, 'bounded'), sent.slice(-10));
+    const dead = await mq.browse('dead', { limit: 1_000 });
+    assert.deepEqual(
+      dead.messages.map(({ message }) => message.payload),
+      sent.slice(0, -10),
+    );
+  },
+);
+
+eachStore('dead letters trim the queue that they come to, and so on', async ({ open }) => {
+  const mq = await open();
+  await mq.createQueue({ name: 'last' });
+  const bounds = { maxSize: 2, overflow: 'drop-oldest', deadLetterExchange: '' } as const;
+  await mq.createQueue({ name: 'second', ...bounds, deadLetterRoutingKey: 'last' });
+  await mq.createQueue({ name: 'first', deadLetterExchange: '', deadLetterRoutingKey: 'second' });
+  for (let payload = 0; payload < 5; payload++) {
+    await mq.sendMessage('first', { payload });
+    await killNext(mq, 'first');
+  }
+  await until(async () => (await mq.getQueueInfo('last')).ready === 3);
+  assert.deepEqual(await payloadsOf(mq, 'second'), [3, 4]);
+  assert.deepEqual(await payloadsOf(mq, 'last'), [0, 1, 2]);
+});
+
+eachStore('a queue made again under its name can be bound as before', async ({ open }) => {
+  const mq = await open();
+  await mq.createExchange({ name: 'in', type: 'direct' });
+  for (let round = 0; round < 3; round++) {
+    await mq.createQueue({ name: 'q' });
+    await mq.bind({ exchange: 'in', queue: 'q', routingKey: 'k' });
+    assert.equal((await mq.publish('in', 'k', { payload: round })).queues.length, 1);
+    await mq.deleteQueue('q', { force: true });
+    assert.deepEqual(mq.listBindings(), []);
+  }
 });
 
 eachStore('discardDeadLetters: what dies is dropped, and counted', async ({ open }) => {

@@ -16,6 +16,8 @@ interface Job {
   readonly writes: boolean;
   /** In bytes, roughly. */
   readonly weight: number;
+  /** It is answered once it was done, and not only when it is stored. */
+  readonly isEarly: boolean;
   readonly run: () => unknown;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
@@ -58,16 +60,22 @@ export class Committer {
 
   /**
    * Runs a job in the next commit.
-   * @param weight bytes that it stores, roughly
+   * @param options.weight bytes that it stores, roughly
+   * @param options.isEarly answered before it is stored: if it then is not, it was taken back
    * @throws StorageError when it is not stored; see `retriable`
    */
-  write<T>(run: () => T, weight = 0): Promise<T> {
-    return this.#add(run, weight + JOB_WEIGHT, true);
+  write<T>(
+    run: () => T,
+    { weight = 0, isEarly = false }: { weight?: number; isEarly?: boolean } = {},
+  ): Promise<T> {
+    return this.#add(run, { weight: weight + JOB_WEIGHT, writes: true, isEarly });
   }
 
   /** Runs a job that changes nothing: at once, or after those that were begun before it. */
   read<T>(run: () => T): Promise<T> {
-    if (this.#isCommitting || this.#queue.length > 0) return this.#add(run, JOB_WEIGHT, false);
+    if (this.#isCommitting || this.#queue.length > 0) {
+      return this.#add(run, { weight: JOB_WEIGHT, writes: false, isEarly: false });
+    }
     return new Promise((resolve) => resolve(this.#tryRead(run)));
   }
 
@@ -77,10 +85,10 @@ export class Committer {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #add<T>(run: () => T, weight: number, writes: boolean): Promise<T> {
-    if (this.failure !== null && writes) return Promise.reject(this.failure);
+  #add<T>(run: () => T, kind: Pick<Job, 'weight' | 'writes' | 'isEarly'>): Promise<T> {
+    if (this.failure !== null && kind.writes) return Promise.reject(this.failure);
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ writes, weight, run, resolve, reject, result: undefined });
+      this.#queue.push({ ...kind, run, resolve, reject, result: undefined });
       if (!this.#isCommitting) void this.#commitAll();
     });
   }
@@ -138,6 +146,7 @@ export class Committer {
         running = null;
         this.#participant.beforeCommit();
         this.#tell();
+        group = answerEarly(group);
       });
     } catch (error) {
       this.#tell();
@@ -224,6 +233,14 @@ export class Committer {
       { code: 'STORAGE_FAILED', cause },
     );
   }
+}
+
+/** @returns the jobs that wait until they are stored */
+function answerEarly(group: readonly Job[]): Job[] {
+  return group.filter((job) => {
+    if (job.isEarly) job.resolve(job.result as never);
+    return !job.isEarly;
+  });
 }
 
 /** lmdb rejects with a general error that carries the reason as a second promise. */

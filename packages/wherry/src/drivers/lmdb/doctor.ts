@@ -72,7 +72,7 @@ export async function doctor(dir: string, options: DoctorOptions = {}): Promise<
   let instance: string | null = null;
   try {
     refuseNewer(root, path);
-    instance = acquire(root, path);
+    ({ instance } = acquire(root, path));
     const report = await examine(root, path, options);
     if (options.compact !== true) return report;
     const before = statSync(join(path, DATA_FILE)).size;

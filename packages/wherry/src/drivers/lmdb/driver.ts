@@ -51,6 +51,7 @@ export class LmdbDriver implements contract.Driver {
   readonly #path: string;
   readonly #clock: Clock;
   #opened: Opened | null = null;
+  #recoveredAt: number | null = null;
   #isClosing = false;
   /** The removal of what deleted queues left, on its way. */
   #digging: Promise<void> = Promise.resolve();
@@ -58,6 +59,10 @@ export class LmdbDriver implements contract.Driver {
   constructor({ path, clock }: LmdbDriverOptions) {
     this.#path = resolve(path);
     this.#clock = clock;
+  }
+
+  get recoveredAt(): number | null {
+    return this.#recoveredAt;
   }
 
   async now(): Promise<number> {
@@ -73,10 +78,12 @@ export class LmdbDriver implements contract.Driver {
     try {
       root = openFolder(path);
       refuseNewer(root, path);
-      instance = acquire(root, path);
+      const acquired = acquire(root, path);
+      ({ instance } = acquired);
       const { tables, facts } = await openFormat(root, path);
       const store = new LmdbStore(tables, facts, this.#clock, path, this.notifier);
       await restore(store, path);
+      this.#recoveredAt = acquired.wasAbandoned ? store.now() : null;
       this.#opened = { store, root, instance, giveBack };
       this.#isClosing = false;
       this.#dig(store);
@@ -111,7 +118,7 @@ export class LmdbDriver implements contract.Driver {
     for (const { targets, message } of items) weight += (message.bytes + 256) * targets.length;
     return store.committer.write(
       () => (options.atomic === true ? publishAll(store, items) : publishEach(store, items)),
-      weight,
+      { weight },
     );
   }
 
@@ -121,7 +128,8 @@ export class LmdbDriver implements contract.Driver {
     if (request.ids === undefined && !queue.mayTake(request.queue, store.now())) {
       return { messages: [], retryIn: null };
     }
-    return store.committer.write(() => take(store, request));
+    const isEarly = request.early === true;
+    return store.committer.write(() => take(store, request), { isEarly });
   }
 
   async settle(receipts: readonly contract.Receipt[]): Promise<contract.LostIndexes> {

@@ -45,10 +45,13 @@ export function reserve(path: string): () => void {
 /**
  * Makes this process the owner.
  * @param root closed by the caller when this throws
- * @returns names the ownership, for `release`
+ * @returns `instance` names the ownership, for `release`; whether the one before did not let go
  * @throws StorageInUseError when another has it open
  */
-export function acquire(root: Root, path: string): string {
+export function acquire(
+  root: Root,
+  path: string,
+): { readonly instance: string; readonly wasAbandoned: boolean } {
   const owner: Owner = {
     pid: process.pid,
     started: startOf(process.pid) ?? '',
@@ -57,11 +60,13 @@ export function acquire(root: Root, path: string): string {
   };
   // Looked at first without the writer lock, which a stopped owner might hold.
   refuseIfOwned(root, path);
+  let wasAbandoned = false;
   root.transactionSync(() => {
     refuseIfOwned(root, path);
+    wasAbandoned = ownerOf(root) !== undefined;
     root.putSync(OWNER_KEY, encodeChecked(owner));
   });
-  return owner.instance;
+  return { instance: owner.instance, wasAbandoned };
 }
 
 /** Lets go of the store. @param mayWrite false after a failed sync */

@@ -244,6 +244,13 @@ function copyOf(source: Buffer, start: number, end: number): Uint8Array {
   return Uint8Array.prototype.slice.call(source, start, end);
 }
 
+/** Memory of its own for each small one would cost more than the copy. */
+function pooledCopyOf(source: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  source.copy(copy, 0, start, end);
+  return copy;
+}
+
 function readBody(
   source: Buffer,
   start: number,
@@ -251,6 +258,8 @@ function readBody(
   flags: number,
   encoding: PayloadEncoding,
 ): string | Uint8Array {
+  // Who reads it takes it apart, and hands on a view of a part.
+  if (encoding === 'amqp') return pooledCopyOf(source, start, end);
   if (!isTextual(encoding)) return copyOf(source, start, end);
   if ((flags & ASCII) !== 0) return source.toString('latin1', start, end);
   return source.toString((flags & UTF16) !== 0 ? 'utf16le' : 'utf8', start, end);

@@ -31,6 +31,10 @@ test('another process is refused as long as the owner lives, and takes over from
   await kill(child);
   await fixture.driver.open();
   assert.deepEqual(await fixture.driver.topology.load(), []);
+  assert.equal(fixture.driver.recoveredAt, await fixture.driver.now());
+  await fixture.driver.close();
+  await fixture.driver.open();
+  assert.equal(fixture.driver.recoveredAt, null);
 });
 
 test('of several who find a dead owner one takes over', async (t) => {

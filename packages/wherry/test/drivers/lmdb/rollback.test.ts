@@ -57,6 +57,50 @@ test('G13 a call that cannot be stored fails alone; those in its commit are done
   await driver.open();
 });
 
+test('an early take is answered before its commit, and taken back with it', async (t) => {
+  const fixture = await Fixture.create(t);
+  const { driver } = fixture;
+  const queue = await fixture.createQueue('queue');
+  await fixture.publish(queue, { body: '1' }, { body: '2' });
+  const take = (early: boolean): ReturnType<typeof driver.take> =>
+    driver.take({
+      queue,
+      consumerId: 'me',
+      max: 1,
+      leaseDuration: 1_000,
+      bound: true,
+      perGroup: 1,
+      early,
+    });
+  const order: string[] = [];
+  const tell =
+    (name: string) =>
+    <T>(value: T): T => {
+      order.push(name);
+      return value;
+    };
+  const [late, early] = await Promise.all([
+    take(false).then(tell('late')),
+    take(true).then(tell('early')),
+    fixture.publish(queue, { body: '3' }).then(tell('stored')),
+  ]);
+  assert.deepEqual(order, ['early', 'late', 'stored']);
+  assert.deepEqual(bodies([...late.messages, ...early.messages]), ['1', '2']);
+  assert.deepEqual(await driver.settle([receiptOf(queue, early.messages[0]!)]), []);
+  // In one commit with what cannot be stored, it is done again, and answered once.
+  const [third, wrong] = await Promise.allSettled([
+    take(true),
+    fixture.publish(queue, { body: '4' }, UNSTORABLE),
+  ]);
+  assert.deepEqual([third.status, wrong.status], ['fulfilled', 'rejected']);
+  const counts = await driver.counts(queue);
+  assert.deepEqual([counts.ready, counts.leased], [0, 2]);
+  await driver.close();
+  assert.deepEqual((await doctor(fixture.path)).problems, []);
+  await driver.open();
+  assert.equal(driver.recoveredAt, null);
+});
+
 test('a call that cannot be stored changes nothing', async (t) => {
   const fixture = await Fixture.create(t);
   const queue = await fixture.createQueue('queue', { maxSize: 3 });
