@@ -65,6 +65,11 @@ const serverArrows = [
     modules: [...pureModules, 'wherry', 'node:fs', 'node:path'],
   },
   {
+    folder: 'alarms',
+    folders: [],
+    modules: [...pureModules, 'node:fs', 'node:os', 'node:v8', 'node:vm'],
+  },
+  {
     folder: 'telemetry',
     folders: ['config'],
     modules: [...pureModules, 'wherry', 'node:perf_hooks', 'node:stream', 'pino', 'prom-client'],
@@ -92,6 +97,7 @@ const serverArrows = [
       'protocols/http',
       'protocols/management',
       'access',
+      'alarms',
       'config/config.ts',
       'vhosts',
       'telemetry',

@@ -18,7 +18,8 @@ const fileTimeout = 300_000;
  * Files whose tests mostly wait: for a disk that fails, a server that takes over, a client that comes
  * back. One of them runs beside those that keep the cores busy.
  */
-const waitingFile = /\/(faults|clients)\/|sentinel|share-crash|\/soak\//;
+const waitingFile =
+  /\/(faults|soak|alarms)\/|\/amqp\/(clients|brokers|crash|connection)\/|sentinel|share-crash/;
 
 const testFile = /^(packages\/[^/]+\/test|examples|scripts)\/.*\.test\.ts$/;
 

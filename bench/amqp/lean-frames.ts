@@ -40,12 +40,21 @@ export class MessageTemplate {
     this.#numberAt = this.#frames.length - 1 - bytes;
   }
 
-  static published(channel: number, { exchange, routingKey }: Target, bytes: number) {
+  static published(
+    channel: number,
+    { exchange, routingKey }: Target,
+    bytes: number,
+  ): MessageTemplate {
     const method = methodFrame(channel, 'basic.publish', { exchange, routingKey });
     return new MessageTemplate(channel, method, bytes);
   }
 
-  static delivered(channel: number, consumerTag: string, queue: string, bytes: number) {
+  static delivered(
+    channel: number,
+    consumerTag: string,
+    queue: string,
+    bytes: number,
+  ): MessageTemplate {
     const args = { consumerTag, deliveryTag: 0, exchange: '', routingKey: queue };
     const template = new MessageTemplate(
       channel,

@@ -28,6 +28,7 @@ export async function measureMemory(context: RunContext): Promise<Figures> {
     const { name, pid } = contestant.server;
     figures[`${name} resident`] = megabytes('VmRSS', pid);
     figures[`${name} anonymous`] = megabytes('RssAnon', pid);
+    await contestant.control.deleteQueue(QUEUE);
     await contestant.close();
   }
   return figures;

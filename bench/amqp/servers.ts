@@ -6,7 +6,7 @@ import { notInstalled, providePackages } from '../../scripts/system-packages.ts'
 import type { RunContext } from '../harness/benchmark.ts';
 import { ServerProcess } from '../workloads/broker.ts';
 
-export type ServerName = 'ours' | Peer;
+type ServerName = 'ours' | Peer;
 /** `classic` and `quorum` are types of RabbitMQ's queues; each has a RabbitMQ to itself. */
 export type Peer = 'classic' | 'quorum' | 'sink';
 

@@ -7,13 +7,13 @@ import { openLean } from './lean-client.ts';
 import { openRabbitmqClient } from './rabbitmq-client.ts';
 import { serversOf } from './servers.ts';
 
-export const CLIENTS = {
+export type ClientName = 'lean' | 'amqplib' | 'rabbitmq-client';
+
+export const CLIENTS: Readonly<Record<ClientName, OpenClient>> = {
   lean: openLean,
   amqplib: openAmqplib,
   'rabbitmq-client': openRabbitmqClient,
-} as const satisfies Record<string, OpenClient>;
-
-export type ClientName = keyof typeof CLIENTS;
+};
 
 export const QUEUE = 'bench';
 

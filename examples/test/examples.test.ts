@@ -157,6 +157,23 @@ describe('examples', { concurrency: 2 }, () => {
     assert.deepEqual(dead, ['dead letter: job 4 (lease-expired)']);
   });
 
+  test('amqp-worker: each job is done once, and the one that fails is dead after three times', async () => {
+    const lines = await printed('amqp-worker.ts');
+    assert.equal(lines[0], '6 jobs are stored');
+    const works = lines.slice(1).map((line) => line.replace(/^(ada|grace): /, ''));
+    assert.deepEqual(works.toSorted(), [
+      "dead: job 4 of 'jobs' (delivery_limit)",
+      'job 1 is done',
+      'job 2 is done',
+      'job 3 is done',
+      'job 4 fails',
+      'job 4 fails',
+      'job 4 fails',
+      'job 5 is done',
+      'job 6 is done',
+    ]);
+  });
+
   test('each example is named in the README with its command', () => {
     const readme = readFileSync(join(examples, 'README.md'), 'utf8');
     const sources = readdirSync(examples).filter((file) => file.endsWith('.ts'));

@@ -38,7 +38,14 @@ interface Rates {
 }
 
 export interface Alarm {
-  readonly kind: 'queue-full' | 'dead-letters' | 'overloaded' | 'store';
+  readonly kind:
+    | 'queue-full'
+    | 'dead-letters'
+    | 'overloaded'
+    | 'store'
+    | 'disk'
+    | 'memory'
+    | 'store-full';
   /** Null: of the whole broker. */
   readonly vhost: string | null;
   readonly queue: string | null;

@@ -86,6 +86,9 @@ const ALARM_TITLES: Record<Alarm['kind'], string> = {
   'dead-letters': 'Dead letters',
   overloaded: 'Overloaded',
   store: 'Store',
+  disk: 'Low on disk',
+  memory: 'Low on memory',
+  'store-full': 'Store full',
 };
 
 function Alarms({ alarms }: { readonly alarms: readonly Alarm[] }): JSX.Element {

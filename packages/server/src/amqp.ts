@@ -5,8 +5,11 @@ import { describeListenError } from './listen-error.ts';
 import { createChannel } from './servers/amqp/channel.ts';
 import { type AmqpPorts, AmqpServer } from './servers/amqp/listener.ts';
 import { makeVhost } from './servers/amqp/vhost.ts';
+import type { AmqpChannel } from './protocols/management/amqp-side.ts';
 import type { BrokerContext } from './servers/http/context.ts';
 import { readPem } from './servers/http/tls.ts';
+import { AmqpTraffic } from './telemetry/amqp-traffic.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import { DEFAULT_VHOST } from './vhosts/virtual-hosts.ts';
 
 /** @returns the AMQP server of a broker, which does not listen yet; null: the configuration wants none */
@@ -16,16 +19,46 @@ export function makeAmqp(broker: Omit<BrokerContext, 'amqp'>): AmqpServer | null
   const { version, access, vhosts } = broker;
   const instance = randomBytes(6).toString('hex');
   const { logger } = telemetry;
+  const traffic = new AmqpTraffic();
   const server = new AmqpServer({
-    context: { version, instance, config, logger, access, telemetry, vhosts },
+    context: { version, instance, config, logger, access, telemetry, traffic, vhosts },
     createChannel,
     makeVhost,
     tls: tls && amqpTls(config, tls),
   });
-  const { connections } = server;
-  telemetry.metrics.watch('amqp_connections', 'Open AMQP connections', () => connections.size);
-  telemetry.metrics.watch('amqp_channels', 'Open AMQP channels', () => connections.channels);
+  broker.alarms.watch({
+    raised: ({ kind, reason }) => server.block(kind, reason),
+    cleared: (kind) => server.unblock(kind),
+  });
+  watchClients(server.connections, telemetry.metrics);
+  watchTraffic(traffic, telemetry.metrics);
   return server;
+}
+
+function watchClients(connections: AmqpServer['connections'], metrics: Metrics): void {
+  metrics.watch('amqp_connections', 'Open AMQP connections', () => connections.size);
+  metrics.watch('amqp_channels', 'Open AMQP channels', () => connections.channels);
+  const sum = (of: (channel: AmqpChannel) => number): number =>
+    connections
+      .list()
+      .flatMap(({ channels }) => channels)
+      .reduce((total, channel) => total + of(channel), 0);
+  metrics.watch('amqp_consumers', 'AMQP consumers', () => sum(({ consumers }) => consumers));
+  metrics.watch('amqp_unacknowledged', 'Messages that AMQP clients have in hand', () =>
+    sum(({ unacknowledged }) => unacknowledged),
+  );
+}
+
+function watchTraffic(traffic: AmqpTraffic, metrics: Metrics): void {
+  const counted = {
+    published: 'Messages that AMQP clients sent, whether or not they reached a queue',
+    confirmed: 'Messages whose AMQP publisher was told that they are stored',
+    returned: 'Mandatory messages that went back to their AMQP publisher',
+    delivered: 'Messages handed to AMQP clients, redeliveries included',
+  } as const;
+  for (const [name, help] of Object.entries(counted)) {
+    metrics.watchCount(`amqp_${name}_total`, help, () => traffic[name as keyof typeof counted]);
+  }
 }
 
 /** @returns the certificate, and the authorities whose clients' certificates are a login */

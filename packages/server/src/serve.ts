@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Duration, durationToMs } from 'wherry';
 import type { PasswordOptions } from './access/passwords.ts';
+import { makeAlarms } from './alarms.ts';
 import { amqpTls, listenForAmqp, makeAmqp } from './amqp.ts';
 import type { BrokerConfig, BrokerConfigInput } from './config/config.ts';
 import { checkConfig } from './config/check.ts';
@@ -65,6 +66,7 @@ export async function serve(
   const { vhosts, access } = state;
   const telemetry = createTelemetry(config, { vhosts, version: version() }, options.logger);
   const { logger, history } = telemetry;
+  const { alarms, watermarks } = makeAlarms(config, telemetry);
   const parts = {
     version: version(),
     startedAt: Date.now(),
@@ -73,6 +75,7 @@ export async function serve(
     access,
     ...(tls && { tls }),
     telemetry,
+    alarms,
     logger,
   };
   const amqp = makeAmqp(parts);
@@ -82,8 +85,11 @@ export async function serve(
   telemetry.metrics.watch('http_connections', 'Open connections', () => sockets.size);
   let places: Places;
   try {
+    // Before anybody can send.
+    await watermarks.start();
     places = await begin(context, app, amqp);
   } catch (error) {
+    watermarks.stop();
     await Promise.all([app.close(), amqp?.close(0)]);
     await state.close(0);
     throw error;
@@ -93,6 +99,7 @@ export async function serve(
 
   const { reload, unwatch } = makeReload(config, state, { app, amqp, logger });
   const letGo = async (deadline: number): Promise<void> => {
+    watermarks.stop();
     await history.stop();
     await state.close(deadline);
   };

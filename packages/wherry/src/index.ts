@@ -16,6 +16,7 @@ export {
   newAmqpMessage,
   payloadOf,
   propertiesOf,
+  placesIn,
   readContent,
 } from './core/amqp-content.ts';
 export {

@@ -42,6 +42,11 @@ export class Documents<T> {
     return this.#entries.has(name);
   }
 
+  /** In the order of these numbers they were made; none is given twice. */
+  numberOf(name: string): number | undefined {
+    return this.#entries.get(name)?.number;
+  }
+
   entries(): [name: string, value: T][] {
     return [...this.#entries.values()].map(({ name, value }) => [name, value as T]);
   }
@@ -72,10 +77,36 @@ export class Documents<T> {
       }
       await this.refresh();
     }
-    throw new StorageError(`The ${this.#kind} '${name}' kept being changed by others.`, {
-      code: 'CONFLICT',
-      retriable: true,
-    });
+    throw this.#conflict(name);
+  }
+
+  /**
+   * Compare-and-set until it took.
+   * @param change is given the present value, and says what to store: null removes it, undefined
+   *   leaves it as it is; it may throw
+   * @returns what is stored then
+   */
+  async update(
+    name: string,
+    change: (present: T | undefined) => T | null | undefined,
+  ): Promise<T | undefined> {
+    for (let tries = 0; tries < PUT_TRIES; tries++) {
+      const present = this.#entries.get(name);
+      const value = change(present?.value as T | undefined);
+      if (value === undefined || (value === null && present === undefined)) return this.get(name);
+      if (value === null) {
+        if (await this.#removeVersion(name, present!.version)) return undefined;
+      } else {
+        const entry = { kind: this.#kind, name, value };
+        const stored = await this.#topology.put(entry, present?.version ?? 0);
+        if (stored !== null) {
+          this.#apply({ type: 'put', entry: stored });
+          return stored.value as T;
+        }
+      }
+      await this.refresh();
+    }
+    throw this.#conflict(name);
   }
 
   /** @returns whether there was such a document */
@@ -83,10 +114,7 @@ export class Documents<T> {
     for (;;) {
       const present = this.#entries.get(name);
       if (present === undefined) return false;
-      if (await this.#topology.remove(this.#kind, name, present.version)) {
-        this.#apply({ type: 'removed', kind: this.#kind, name });
-        return true;
-      }
+      if (await this.#removeVersion(name, present.version)) return true;
       await this.refresh();
     }
   }
@@ -105,6 +133,19 @@ export class Documents<T> {
     for (const entry of stored) {
       if (isUnchanged(entry.name)) this.#apply({ type: 'put', entry });
     }
+  }
+
+  async #removeVersion(name: string, version: number): Promise<boolean> {
+    const isRemoved = await this.#topology.remove(this.#kind, name, version);
+    if (isRemoved) this.#apply({ type: 'removed', kind: this.#kind, name });
+    return isRemoved;
+  }
+
+  #conflict(name: string): StorageError {
+    return new StorageError(`The ${this.#kind} '${name}' kept being changed by others.`, {
+      code: 'CONFLICT',
+      retriable: true,
+    });
   }
 
   #apply(change: TopologyChange): void {

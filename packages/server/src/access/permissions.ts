@@ -3,6 +3,14 @@ import type { Action, Identity } from './identity.ts';
 /** By this name the default exchange is written to, as in RabbitMQ. */
 export const DEFAULT_EXCHANGE_NAME = 'amq.default';
 
+/**
+ * What has to be writable for dead letters to go to this exchange: the default one goes by the key
+ * alone, and without one of its own that is anybody's.
+ */
+export function deadLetterTarget(exchange: string, routingKey: string | null | undefined): string {
+  return exchange === '' ? (routingKey ?? DEFAULT_EXCHANGE_NAME) : exchange;
+}
+
 /** Whether the identity may do `action` to what has this name in the virtual host. */
 export function isAllowed(
   identity: Identity,

@@ -19,7 +19,8 @@ const LOOK_EVERY_MS = 1_000;
 const MARGIN = 0.05;
 /** The engine slows down long before its heap is full, and ends the process when it is. */
 const HEAP_SHARE = 0.85;
-const COLLECT_EVERY_MS = 5_000;
+/** A collection stops everything: it may take this share of the time. */
+const COLLECT_SHARE = 0.05;
 /** When a store that had no room is tried again: it does not say when it has. */
 const STORE_FULL_MS = 5_000;
 
@@ -32,7 +33,8 @@ export class Watermarks {
   #storeTimer: NodeJS.Timeout | undefined;
   #isLooking = false;
   #hasFailed = false;
-  #collectedAt = 0;
+  /** When the next collection may be. */
+  #collectAfter = 0;
 
   constructor(parts: WatermarksParts) {
     this.#parts = parts;
@@ -93,9 +95,9 @@ export class Watermarks {
     if (this.#memoryMax === 0) return;
     const { alarms } = this.#parts;
     let share = this.#memoryShare();
-    if (share > 1 && Date.now() - this.#collectedAt >= COLLECT_EVERY_MS) {
-      this.#collectedAt = Date.now();
-      this.#probes.collect();
+    const isShort = share > 1 || alarms.has('memory');
+    if (isShort && performance.now() >= this.#collectAfter) {
+      this.#collect();
       share = this.#memoryShare();
     }
     if (share > 1) {
@@ -107,6 +109,13 @@ export class Watermarks {
           'Receive or purge messages that are kept in memory: until then the broker takes no more.',
       );
     } else if (share < 1 - MARGIN) alarms.clear('memory');
+  }
+
+  #collect(): void {
+    const begun = performance.now();
+    this.#probes.collect();
+    const now = performance.now();
+    this.#collectAfter = now + Math.max(LOOK_EVERY_MS / 2, (now - begun) / COLLECT_SHARE);
   }
 
   /** @returns 1 when there is just as much in use as may be */

@@ -48,6 +48,10 @@ export interface BrokerLimits {
   readonly loginsPerMinute: number;
   readonly metricQueues: number;
   readonly historyQueues: number;
+  /** Least bytes that are free where the store is; 0: none. */
+  readonly diskFree: number;
+  /** Bytes, or up to 1 the share of what there is; 0: any. */
+  readonly memory: number;
 }
 
 /** The AMQP 0-9-1 server. Times in milliseconds. */
@@ -65,6 +69,7 @@ export interface AmqpConfig {
   readonly handshakeTimeout: number;
   readonly unacknowledged: number;
   readonly acknowledgeTimeout: number;
+  readonly brokerTimeout: number;
   readonly product: string;
 }
 
@@ -134,12 +139,16 @@ export interface BrokerConfigInput extends Partial<
     readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
   };
   readonly amqp?: Partial<
-    Omit<AmqpConfig, 'heartbeat' | 'frameMax' | 'handshakeTimeout' | 'acknowledgeTimeout'>
+    Omit<
+      AmqpConfig,
+      'heartbeat' | 'frameMax' | 'handshakeTimeout' | 'acknowledgeTimeout' | 'brokerTimeout'
+    >
   > & {
     readonly heartbeat?: Duration;
     readonly frameMax?: ByteCount;
     readonly handshakeTimeout?: Duration;
     readonly acknowledgeTimeout?: Duration;
+    readonly brokerTimeout?: Duration;
   };
   readonly users?: readonly UserConfigInput[];
   readonly tokens?: readonly TokenConfigInput[];

@@ -20,6 +20,18 @@ const bytes = (min: number): z.ZodType<number, number | string> =>
     return z.NEVER;
   });
 
+/** The environment and the command line know only texts. */
+const shareOrBytes: z.ZodType<number, number | string> = z
+  .union([z.number(), z.string()])
+  .transform((value, context) => {
+    const number = Number(value);
+    if (value !== '' && number >= 0 && number <= 1) return number;
+    const parsed = bytes(1_024).safeParse(value);
+    if (parsed.success) return parsed.data;
+    context.addIssue("must be a share from 0 to 1, or bytes such as '500mb', '2gb'");
+    return z.NEVER;
+  });
+
 const duration = (min: number): z.ZodType<number, number | string> =>
   z.union([z.number(), z.string()]).transform((value, context) => {
     try {
@@ -125,6 +137,11 @@ const amqp = z
     acknowledgeTimeout: duration(0)
       .prefault(0)
       .describe('how long a consumer may have a message in hand; 0: for ever'),
+    brokerTimeout: duration(1_000)
+      .prefault('30s')
+      .describe(
+        'after so long without a sign of life a broker on the same store counts as dead; what its consumers had in hand is back after twice as long',
+      ),
     product: z
       .string()
       .min(1)
@@ -170,6 +187,12 @@ const limits = z
     historyQueues: count(10_000)
       .default(1_000)
       .describe('most queues whose charts are kept, about 32 KB each'),
+    diskFree: bytes(0)
+      .prefault('50mb')
+      .describe('least that is free on the disk of a store in a folder; 0: whatever is'),
+    memory: shareOrBytes
+      .prefault(0.6)
+      .describe('most memory: a share of what there is, or bytes; 0: any'),
   })
   .prefault({})
   .describe('what the broker bears at most');

@@ -146,6 +146,31 @@ export class Metrics {
     this.#gauge(name, help, [], (gauge) => gauge.set(read()));
   }
 
+  /** The same for several that differ by one label. */
+  watchEach(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Iterable<readonly [value: string, number: number]>,
+  ): void {
+    this.#gauge(name, help, [label], (gauge) => {
+      for (const [value, number] of read()) gauge.set({ [label]: value }, number);
+    });
+  }
+
+  /** Shows a number that somebody else keeps, and that only grows. @param name without `wherry_` */
+  watchCount(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name: `wherry_${name}`,
+      help,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
   #defineQueues(): void {
     const labels = ['vhost', 'queue'] as const;
     const each = (read: (row: Row) => number) => (gauge: Gauge<(typeof labels)[number]>) => {

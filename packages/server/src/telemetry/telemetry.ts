@@ -13,6 +13,8 @@ export interface Telemetry {
   watch(vhost: string, mq: MessageQueueSystem): void;
   /** Counts an error if it is the store's. */
   countError(error: unknown): void;
+  /** Calls back for each that is counted. */
+  onStoreError(listener: (error: StorageError) => void): void;
 }
 
 /** @param logger instead of one made by the configuration */
@@ -23,8 +25,11 @@ export function createTelemetry(
 ): Telemetry {
   const { metricQueues, historyQueues } = config.limits;
   const metrics = new Metrics({ version, vhosts, queuesMax: metricQueues, now: Date.now });
+  const listeners: ((error: StorageError) => void)[] = [];
   const countError = (error: unknown): void => {
-    if (isStorageError(error)) metrics.countStoreError(error.code);
+    if (!isStorageError(error)) return;
+    metrics.countStoreError(error.code);
+    for (const listener of listeners) listener(error);
   };
   const history = new History({
     vhosts,
@@ -49,7 +54,8 @@ export function createTelemetry(
       logger.warn({ vhost, queue, id, waitingFor, reason }, 'A dead letter waits at its source');
     });
   };
-  return { logger, metrics, history, watch, countError };
+  const onStoreError: Telemetry['onStoreError'] = (listener) => void listeners.push(listener);
+  return { logger, metrics, history, watch, countError, onStoreError };
 }
 
 function isStorageError(error: unknown): error is StorageError {

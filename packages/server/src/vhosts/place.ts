@@ -20,13 +20,22 @@ export function newPlace(name: string): string {
 
 /**
  * @param store the broker's
+ * @returns the folder that it is; null: it is none
+ */
+export function storeFolder(store: string): string | null {
+  const [, scheme, rest] = SCHEME.exec(store) ?? [];
+  if (scheme === undefined) return store;
+  const isFolder = ['lmdb', 'file'].includes(scheme.toLowerCase());
+  return isFolder ? rest!.replace(/^\/\//, '') : null;
+}
+
+/**
+ * @param store the broker's
  * @returns the folder of a place, where the store is one; null: it is none
  */
 export function folderOf(store: string, place: string): string | null {
-  const [, scheme, rest] = SCHEME.exec(store) ?? [];
-  if (scheme === undefined) return join(store, 'vhosts', place);
-  const isFolder = ['lmdb', 'file'].includes(scheme.toLowerCase());
-  return isFolder ? join(rest!.replace(/^\/\//, ''), 'vhosts', place) : null;
+  const folder = storeFolder(store);
+  return folder === null ? null : join(folder, 'vhosts', place);
 }
 
 /**

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { requireProgram } from '../../../wherry/test/servers/server-process.ts';
 import type { Broker } from '../../src/index.ts';
 import { startBroker } from '../broker.ts';
+import { basic } from './fixture.ts';
 import { rawRequest } from './raw-request.ts';
 
 /** A folder with `cert.pem` and `key.pem`. */
@@ -133,4 +134,16 @@ test('files that cannot be used are told of at the start', async (t) => {
   await assert.rejects(missing, { code: 'CONFIG', message: /tls\.key .*key\.pem\.missing/ });
   const swapped = startBroker({ tls: { cert: key, key: cert } });
   await assert.rejects(swapped, { code: 'VALIDATION', message: /cannot be used/ });
+});
+
+test('whoever asks is told whether the certificate will be good for long enough', async (t) => {
+  const { certificate, broker } = await start(t);
+  const statusFor = async (days: number): Promise<number> => {
+    const path = `api/health/checks/certificate-expiration/${days}/days`;
+    const headers = { authorization: basic('ada', 'correct horse') };
+    const options = { ca: certificate.ca, headers };
+    return (await rawRequest(`${broker.url}/${path}`, options)).status;
+  };
+  // It is made for two days.
+  assert.deepEqual([await statusFor(1), await statusFor(3)], [200, 503]);
 });

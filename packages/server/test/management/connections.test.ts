@@ -58,7 +58,10 @@ test('connections, channels and consumers are shown with what they hold', async 
   await holdTwo(connection, 'held');
   const [shown] = (await root('GET', '/connections')).body;
   assert.equal(shown.user_provided_name, 'the shop');
-  assert.match(shown.name, new RegExp(`^127\\.0\\.0\\.1:\\d+ -> 127\\.0\\.0\\.1:${broker.amqpPort}$`));
+  assert.match(
+    shown.name,
+    new RegExp(`^127\\.0\\.0\\.1:\\d+ -> 127\\.0\\.0\\.1:${broker.amqpPort}$`),
+  );
   const { user, vhost, state, channels, ssl } = shown;
   assert.deepEqual(
     { user, vhost, state, channels, ssl },
@@ -109,12 +112,12 @@ test('our own API shows the same', async (t) => {
 test('a connection is closed by its name, and its client told why', async (t) => {
   const connection = await open(t, 'root', 'doomed');
   const [{ name }] = (await root('GET', '/connections?name=127.0')).body;
-  const failed = once(connection, 'error');
+  const closed = once(connection, 'close');
   const path = `/connections/${encodeURIComponent(name)}`;
   assert.equal((await root('GET', path)).body.user_provided_name, 'doomed');
   const headers = { 'x-reason': 'the harbour closes' };
   assert.equal((await root('DELETE', path, { headers })).status, 204);
-  const [error] = (await failed) as [Error];
+  const [error] = (await closed) as [Error];
   assert.match(error.message, /320.*the harbour closes/);
   await until(async () => (await root('GET', '/connections')).body.length === 0);
   assert.equal((await root('DELETE', path)).status, 404);
@@ -143,16 +146,19 @@ test('metrics count what AMQP does', async (t) => {
     const page = await (await fetch(`${broker.url}/metrics`, { headers })).text();
     const lines = page.split('\n').filter((line) => line.startsWith('wherry_amqp_'));
     return new Map(
-      lines.map((line) => [line.split(' ')[0]!.replace('wherry_amqp_', ''), Number(line.split(' ')[1])]),
+      lines.map((line) => [
+        line.split(' ')[0]!.replace('wherry_amqp_', ''),
+        Number(line.split(' ')[1]),
+      ]),
     );
   };
-  const before = await text();
+  const then = await text();
   const channel = await holdTwo(connection, 'counted');
   const returned = once(channel, 'return');
   channel.publish('', 'nowhere', Buffer.from('x'), { mandatory: true });
   await returned;
   const now = await text();
-  const grown = (name: string): number => now.get(name)! - before.get(name)!;
+  const grown = (name: string): number => now.get(name)! - then.get(name)!;
   assert.equal(now.get('connections'), 1);
   assert.equal(now.get('channels'), 1);
   assert.equal(now.get('consumers'), 1);

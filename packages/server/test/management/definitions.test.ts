@@ -76,11 +76,14 @@ test('queues have their arguments, and as settings what their policy says', asyn
   };
   const { maxSize, messageTtl, overflow } = await settings('orders');
   // The lower of the two lengths; what becomes of one too many is the queue's own to say.
-  assert.deepEqual({ maxSize, messageTtl, overflow }, {
-    maxSize: 500,
-    messageTtl: 60_000,
-    overflow: 'reject',
-  });
+  assert.deepEqual(
+    { maxSize, messageTtl, overflow },
+    {
+      maxSize: 500,
+      messageTtl: 60_000,
+      overflow: 'reject',
+    },
+  );
   assert.equal((await settings('jobs'))['deadLetterExchange'], 'dead');
   assert.equal((await settings('lazy'))['maxPriority'], 5);
   assert.equal((await settings('lazy'))['messageTtl'], null);
@@ -107,7 +110,10 @@ test('a message takes the way that the bindings say', async () => {
 });
 
 test('users log in with the passwords that only RabbitMQ knew, and then have a hash of ours', async () => {
-  for (const [name, password] of [['ben', 'short'], ['cy', 'cy-secret']] as const) {
+  for (const [name, password] of [
+    ['ben', 'short'],
+    ['cy', 'cy-secret'],
+  ] as const) {
     assert.equal((await managementOf(broker, name, `${password}!`)('GET', '/whoami')).status, 401);
     for (let times = 0; times < 3; times++) {
       const { status, body } = await managementOf(broker, name, password)('GET', '/whoami');
@@ -187,6 +193,7 @@ test('entries that are wrong do not keep out the others', async () => {
       { name: 'orders', vhost: 'shop', durable: false },
       { name: 'right', vhost: 'shop', durable: true },
     ],
+    policies: [{ name: 'nowhere', vhost: 'missing', pattern: '.*', definition: {} }],
     bindings: [{ source: 'none', vhost: 'shop', destination: 'right', destination_type: 'queue' }],
     exchanges: 'not a list',
   };
@@ -194,7 +201,16 @@ test('entries that are wrong do not keep out the others', async () => {
   assert.equal(taken['queues'], 1);
   assert.deepEqual(
     left.map(({ kind, name }) => `${kind} ${name}`),
-    ['users ', 'users eve', 'users x:y', 'queues wrong', 'queues elsewhere', 'queues orders', 'bindings none -> right'],
+    [
+      'users ',
+      'users eve',
+      'users x:y',
+      'policies nowhere',
+      'queues wrong',
+      'queues elsewhere',
+      'queues orders',
+      'bindings none -> right',
+    ],
   );
   for (const { detail } of left) assert.ok(detail.length > 10);
 });

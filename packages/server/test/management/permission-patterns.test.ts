@@ -99,12 +99,13 @@ test('a name fits the globs exactly when it fits the expression', () => {
 });
 
 test('globs come back from the expression that is shown for them', () => {
-  const glob = fc.stringMatching(/^[a(*.$\]|é^-]{1,6}$/).map((text) => text.replaceAll(/\*+/g, '*'));
+  const glob = fc
+    .stringMatching(/^[a(*.$\]|é^-]{1,6}$/)
+    .map((text) => text.replaceAll(/\*+/g, '*'));
   fc.assert(
     fc.property(fc.uniqueArray(glob, { maxLength: 4 }), nameArbitrary, (globs, name) => {
       const back = globsOf(expressionOf(globs));
-      const fits = (list: readonly string[]): boolean =>
-        list.some((one) => matchesGlob(one, name));
+      const fits = (list: readonly string[]): boolean => list.some((one) => matchesGlob(one, name));
       assert.equal(fits(back), fits(globs));
       if (!globs.includes('*')) assert.deepEqual(back, globs);
     }),

@@ -62,6 +62,27 @@ export function allocateContent(
   return { body, payloadAt };
 }
 
+/** Where in a stored body its parts are. */
+export interface ContentPlaces {
+  /** Exchange and routing key, as short strings one behind the other. */
+  readonly addressAt: number;
+  readonly addressEnd: number;
+  readonly propertiesAt: number;
+  /** Where the properties end, too. */
+  readonly payloadAt: number;
+}
+
+/** @throws DeserializationError when the body is no content */
+export function placesIn(body: Buffer): ContentPlaces {
+  const exchangeEnd = 2 + (body[1] ?? 0);
+  const addressEnd = exchangeEnd + 1 + (body[exchangeEnd] ?? 0);
+  const propertiesAt = addressEnd + LENGTH_BYTES;
+  if (body[0] !== CONTENT_FORMAT || propertiesAt > body.length) throw notContent();
+  const payloadAt = propertiesAt + body.readUInt32BE(addressEnd);
+  if (payloadAt > body.length) throw notContent();
+  return { addressAt: 1, addressEnd, propertiesAt, payloadAt };
+}
+
 /**
  * Takes a content apart.
  * @returns views of `body`, no copies
@@ -71,17 +92,14 @@ export function readContent(body: Uint8Array): AmqpContent {
   const bytes = Buffer.isBuffer(body)
     ? body
     : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const exchangeEnd = 2 + (bytes[1] ?? 0);
-  const keyEnd = exchangeEnd + 1 + (bytes[exchangeEnd] ?? 0);
-  const start = keyEnd + LENGTH_BYTES;
-  if (bytes[0] !== CONTENT_FORMAT || start > bytes.length) throw notContent();
-  const end = start + bytes.readUInt32BE(keyEnd);
-  if (end > bytes.length) throw notContent();
+  const { addressAt, addressEnd, propertiesAt, payloadAt } = placesIn(bytes);
+  const exchangeAt = addressAt + 1;
+  const exchangeEnd = exchangeAt + bytes[addressAt]!;
   return {
-    exchange: bytes.toString('utf8', 2, exchangeEnd),
-    routingKey: bytes.toString('utf8', exchangeEnd + 1, keyEnd),
-    properties: bytes.subarray(start, end),
-    payload: bytes.subarray(end),
+    exchange: bytes.toString('utf8', exchangeAt, exchangeEnd),
+    routingKey: bytes.toString('utf8', exchangeEnd + 1, addressEnd),
+    properties: bytes.subarray(propertiesAt, payloadAt),
+    payload: bytes.subarray(payloadAt),
   };
 }
 

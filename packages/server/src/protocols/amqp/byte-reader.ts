@@ -81,6 +81,13 @@ export class ByteReader {
     return readText(this.bytes, start, start + length, 'a short string');
   }
 
+  /** A short string, whatever its bytes are. @returns a view, not a copy */
+  shortBytes(): Buffer {
+    const length = this.octet();
+    const start = this.skip(length);
+    return this.bytes.subarray(start, start + length);
+  }
+
   /** @returns a view, not a copy */
   longstr(): Buffer {
     const length = this.long();

@@ -145,9 +145,21 @@ function writeUtf8(bytes: Buffer, at: number, text: string): number {
 
 /** @returns the place behind the copy */
 export function copyBytes(target: Buffer, at: number, source: Uint8Array): number {
-  const { length } = source;
-  if (length < COPY_MIN) for (let i = 0; i < length; i++) target[at + i] = source[i]!;
-  else target.set(source, at);
+  return copyRange(target, at, source, 0, source.length);
+}
+
+/** @returns the place behind the copy */
+export function copyRange(
+  target: Buffer,
+  at: number,
+  source: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  const length = to - from;
+  if (length < COPY_MIN) for (let i = 0; i < length; i++) target[at + i] = source[from + i]!;
+  else if (length === source.length) target.set(source, at);
+  else target.set(source.subarray(from, to), at);
   return at + length;
 }
 

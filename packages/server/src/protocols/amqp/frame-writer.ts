@@ -1,4 +1,4 @@
-import { ByteWriter, copyBytes, writeShortstr } from './byte-writer.ts';
+import { ByteWriter, copyRange, writeShortstr } from './byte-writer.ts';
 import { FRAME, FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD } from './frames.ts';
 import { type MethodArguments, type MethodName, writeMethod } from './methods.ts';
 
@@ -14,6 +14,16 @@ const CONTENT_HEADER = 12;
 /** Class, method, delivery tag, bits and three short strings of 255 characters and up to 765 bytes. */
 const DELIVER_MAX = 13 + 3 * 766;
 const WORD = 2 ** 32;
+
+/** Where in a stored body the parts of a message are. */
+export interface StoredPlaces {
+  /** Exchange and routing key, as short strings one behind the other. */
+  readonly addressAt: number;
+  readonly addressEnd: number;
+  readonly propertiesAt: number;
+  /** Where the properties end, too; the payload goes on to the end. */
+  readonly payloadAt: number;
+}
 
 /** Writes frames one after the other, for a connection to send together. */
 export class FrameWriter {
@@ -61,29 +71,73 @@ export class FrameWriter {
    * @param frameMax bytes that a frame takes at most, with its overhead
    */
   content(channel: number, properties: Uint8Array, payload: Uint8Array, frameMax: number): void {
+    const end = payload.length;
+    this.#content(channel, properties, 0, properties.length, payload, 0, end, frameMax);
+  }
+
+  /**
+   * basic.deliver and its content, as they are stored.
+   *
+   * @param body where all that is told by `places` is
+   * @throws RangeError the consumer tag takes more than 255 bytes; nothing was written
+   */
+  deliverStored(
+    channel: number,
+    consumerTag: string,
+    deliveryTag: number,
+    redelivered: boolean,
+    body: Uint8Array,
+    places: StoredPlaces,
+    frameMax: number,
+  ): void {
+    const { addressAt, addressEnd, propertiesAt, payloadAt } = places;
     const out = this.#out;
-    const total = payload.length;
+    out.reserve(FRAME_OVERHEAD + DELIVER_MAX);
+    const { bytes } = out;
+    const start = out.at;
+    let at = beginMethod(bytes, start, channel, DELIVER);
+    at = writeShortstr(bytes, at, consumerTag);
+    at = writeTag(bytes, at, deliveryTag);
+    bytes[at++] = redelivered ? 1 : 0;
+    at = copyRange(bytes, at, body, addressAt, addressEnd);
+    out.at = endMethod(bytes, start, at);
+    const end = body.length;
+    this.#content(channel, body, propertiesAt, payloadAt, body, payloadAt, end, frameMax);
+  }
+
+  #content(
+    channel: number,
+    properties: Uint8Array,
+    propertiesAt: number,
+    propertiesEnd: number,
+    payload: Uint8Array,
+    payloadAt: number,
+    payloadEnd: number,
+    frameMax: number,
+  ): void {
+    const out = this.#out;
+    const total = payloadEnd - payloadAt;
     const bodyMax = frameMax - FRAME_OVERHEAD;
     if (!(bodyMax > 0)) throw new RangeError(`a frame of ${frameMax} bytes has no room`);
     const bodies = Math.ceil(total / bodyMax);
-    const headerSize = CONTENT_HEADER + properties.length;
+    const headerSize = CONTENT_HEADER + propertiesEnd - propertiesAt;
     out.reserve(headerSize + total + FRAME_OVERHEAD * (1 + bodies));
     const { bytes } = out;
     let at = beginFrame(bytes, out.at, FRAME.header, channel, headerSize);
     at = writeLong(bytes, at, BASIC * 0x10000);
     at = writeLong(bytes, at, Math.floor(total / WORD));
     at = writeLong(bytes, at, total);
-    at = copyBytes(bytes, at, properties);
+    at = copyRange(bytes, at, properties, propertiesAt, propertiesEnd);
     bytes[at++] = FRAME_END;
     if (bodies === 1) {
       at = beginFrame(bytes, at, FRAME.body, channel, total);
-      at = copyBytes(bytes, at, payload);
+      at = copyRange(bytes, at, payload, payloadAt, payloadEnd);
       bytes[at++] = FRAME_END;
     } else {
-      for (let from = 0; from < total; from += bodyMax) {
-        const part = payload.subarray(from, from + bodyMax);
-        at = beginFrame(bytes, at, FRAME.body, channel, part.length);
-        at = copyBytes(bytes, at, part);
+      for (let from = payloadAt; from < payloadEnd; from += bodyMax) {
+        const to = Math.min(payloadEnd, from + bodyMax);
+        at = beginFrame(bytes, at, FRAME.body, channel, to - from);
+        at = copyRange(bytes, at, payload, from, to);
         bytes[at++] = FRAME_END;
       }
     }

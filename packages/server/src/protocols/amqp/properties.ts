@@ -58,16 +58,18 @@ function readFlags(reader: ByteReader): number {
 
 /**
  * @param raw flags and values, as a content header ends
+ * @param isLenient short strings may be no UTF-8: what is wrong in them becomes U+FFFD
  * @throws AmqpSyntaxError the bytes are not exactly that
  */
-export function decodeProperties(raw: Uint8Array): Properties {
+export function decodeProperties(raw: Uint8Array, isLenient = false): Properties {
   const reader = new ByteReader(asBuffer(raw));
   const flags = readFlags(reader);
   const properties: Record<string, unknown> = {};
   for (const [index, [name, type]] of PROPERTIES.entries()) {
     if ((flags & (1 << (FIRST_BIT - index))) === 0) continue;
-    if (type === 'shortstr') properties[name] = reader.shortstr();
-    else if (type === 'table') properties[name] = readTable(reader);
+    if (type === 'shortstr') {
+      properties[name] = isLenient ? reader.shortBytes().toString() : reader.shortstr();
+    } else if (type === 'table') properties[name] = readTable(reader);
     else if (type === 'octet') properties[name] = reader.octet();
     else properties[name] = reader.timestamp();
   }
@@ -122,29 +124,47 @@ export function scanProperties(raw: Uint8Array): ScannedProperties {
   return { priority, expiration, deliveryMode, userId, replyTo, headersStart, headersEnd };
 }
 
+/** Properties that the broker changes. Null: the message has none any more; left out: as it was. */
+export interface ReplacedProperties {
+  readonly headers?: Table | null;
+  readonly replyTo?: string;
+  readonly expiration?: null;
+}
+
 /**
- * Replaces the headers of a message and keeps the bytes of every other property.
+ * Replaces some properties of a message and keeps the bytes of every other: also of what a client
+ * may say and cannot be said again, as a timestamp above 2^53.
  *
  * @param raw flags and values, as a content header ends
- * @param headers the new ones; null: none
  * @throws AmqpSyntaxError `raw` is not properties
- * @throws RangeError a header is outside its type
+ * @throws RangeError a value is outside its type
  */
-export function replaceHeaders(raw: Uint8Array, headers: Table | null): Buffer {
+export function replaceProperties(raw: Uint8Array, replaced: ReplacedProperties): Buffer {
   const bytes = asBuffer(raw);
   const reader = new ByteReader(bytes);
   const flags = readFlags(reader);
-  const start = reader.at;
-  // Both properties before the headers are short strings.
-  for (let flag = 1 << FIRST_BIT; flag > HEADERS; flag >>= 1) {
-    if ((flags & flag) !== 0) reader.skip(reader.octet());
-  }
-  const before = bytes.subarray(start, reader.at);
-  if ((flags & HEADERS) !== 0) reader.longstr();
   const writer = new ByteWriter();
-  writer.short(headers === null ? flags & ~HEADERS : flags | HEADERS);
-  writer.raw(before);
-  if (headers !== null) writeTable(writer, headers);
-  writer.raw(bytes.subarray(reader.at));
-  return writer.take();
+  let written = 0;
+  writer.short(written);
+  for (const [index, [name, type]] of PROPERTIES.entries()) {
+    const flag = 1 << (FIRST_BIT - index);
+    const start = reader.at;
+    if ((flags & flag) !== 0) skipValue(reader, type);
+    const value = replaced[name as keyof ReplacedProperties];
+    if (value === undefined) writer.raw(bytes.subarray(start, reader.at));
+    else if (typeof value === 'string') writer.shortstr(value);
+    else if (value !== null) writeTable(writer, value);
+    const isThere = value === undefined ? (flags & flag) !== 0 : value !== null;
+    if (isThere) written |= flag;
+  }
+  reader.finish();
+  const result = writer.take();
+  result.writeUInt16BE(written, 0);
+  return result;
+}
+
+function skipValue(reader: ByteReader, type: (typeof PROPERTIES)[number][1]): void {
+  if (type === 'table') reader.longstr();
+  else if (type === 'shortstr') reader.skip(reader.octet());
+  else reader.skip(type === 'octet' ? 1 : 8);
 }

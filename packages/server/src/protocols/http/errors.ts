@@ -44,6 +44,17 @@ export class OverloadedError extends MessageQueueError {
   }
 }
 
+/** The broker is short of what it lives on, and takes no messages. Nothing was done. */
+export class AlarmError extends MessageQueueError {
+  /** Seconds. */
+  readonly retryAfter = 5;
+
+  /** @param detail what is short, the limit, and the remedy */
+  constructor(detail: string) {
+    super('OVERLOADED', detail);
+  }
+}
+
 /** The client did not send what it began to send in time. */
 export class RequestTimeoutError extends MessageQueueError {
   constructor(ms: number) {
@@ -68,6 +79,19 @@ export class HeadersTooLargeError extends MessageQueueError {
       `The headers are larger than ${limit} bytes. Send less of them, or raise limits.headerBytes.`,
     );
     this.limit = limit;
+  }
+}
+
+/** The queue is exclusive to a connection of AMQP. Nothing was done. */
+export class QueueLockedError extends MessageQueueError {
+  readonly queueName: string;
+
+  constructor(queueName: string) {
+    super(
+      'QUEUE_LOCKED',
+      `Queue '${queueName}' is exclusive to an AMQP connection. Use it there, or as an administrator.`,
+    );
+    this.queueName = queueName;
   }
 }
 

@@ -68,8 +68,8 @@ export interface AmqpPublish {
   /** By the names that RabbitMQ's API has for them. */
   readonly properties: PlainTable;
   readonly payload: Buffer;
-  /** Who a message may say that it is from. */
-  readonly user: string;
+  /** Who a message may say that it is from; null: nobody. */
+  readonly user: string | null;
 }
 
 /** The definitions and messages of one virtual host, by AMQP's rules. */
@@ -80,9 +80,13 @@ export interface AmqpVhostSide {
   exchange(name: string): AmqpExchange | undefined;
   bindings(): AmqpBinding[];
   consumers(): AmqpConsumer[];
-  /** @returns whether it is new @throws ValidationError when there is another, or it is wrong */
+  /**
+   * @param authorize is called before it is made, and throws what forbids that
+   * @returns whether it is new @throws ValidationError when there is another, or it is wrong
+   */
   declareQueue(
     queue: Pick<AmqpQueue, 'name' | 'durable' | 'autoDelete' | 'arguments'>,
+    authorize?: () => void,
   ): Promise<boolean>;
   /** @throws QueueNotFoundError, ValidationError when it is in use or not empty, and must not be */
   deleteQueue(
@@ -97,8 +101,8 @@ export interface AmqpVhostSide {
    * @throws QueueNotFoundError, ValidationError
    */
   applyPolicy(queue: string, definition: PlainTable): Promise<void>;
-  /** @returns whether it is new @throws ValidationError when there is another, or it is wrong */
-  declareExchange(exchange: AmqpExchange): Promise<boolean>;
+  /** @param authorize as of a queue @returns whether it is new @throws ValidationError, the same */
+  declareExchange(exchange: AmqpExchange, authorize?: () => void): Promise<boolean>;
   /** @throws ExchangeNotFoundError, ValidationError */
   deleteExchange(name: string, options: { readonly ifUnused: boolean }): Promise<void>;
   /** @throws ExchangeNotFoundError, QueueNotFoundError, ValidationError */
@@ -146,6 +150,8 @@ export interface AmqpConnection {
   readonly state: 'starting' | 'running' | 'blocked' | 'closing';
   /** Null until it has logged in. */
   readonly user: string | null;
+  /** What has shown itself by that name; null until it has logged in. */
+  readonly userKind: 'user' | 'token' | 'anonymous' | null;
   /** Null until it has opened one. */
   readonly vhost: string | null;
   /** Its own name for the connection, if it gives one. */

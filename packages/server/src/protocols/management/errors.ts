@@ -1,6 +1,11 @@
 import { MessageQueueError } from 'wherry';
 
-export type RefusedCode = 'VALIDATION' | 'FORBIDDEN' | 'QUEUE_NOT_FOUND' | 'EXCHANGE_NOT_FOUND';
+export type RefusedCode =
+  | 'VALIDATION'
+  | 'FORBIDDEN'
+  | 'QUEUE_NOT_FOUND'
+  | 'EXCHANGE_NOT_FOUND'
+  | 'RESOURCE_LOCKED';
 
 /** What AMQP's rules refuse. The message is what RabbitMQ says of it. */
 export class RefusedError extends MessageQueueError {

@@ -53,10 +53,12 @@ export interface NodeParts {
   readonly uptime: number;
   /** Bytes. */
   readonly memoryUsed: number;
+  /** What it is short of. */
+  readonly alarms: ReadonlySet<string>;
 }
 
 /** The one entry of `GET /api/nodes`. */
-export function nodeRow({ node, processId, uptime, memoryUsed }: NodeParts): Row {
+export function nodeRow({ node, processId, uptime, memoryUsed, alarms }: NodeParts): Row {
   return {
     name: node,
     type: 'disc',
@@ -64,8 +66,8 @@ export function nodeRow({ node, processId, uptime, memoryUsed }: NodeParts): Row
     os_pid: String(processId),
     uptime,
     mem_used: memoryUsed,
-    mem_alarm: false,
-    disk_free_alarm: false,
+    mem_alarm: alarms.has('memory'),
+    disk_free_alarm: alarms.has('disk'),
     partitions: [],
     exchange_types: exchangeTypes(),
     auth_mechanisms: ['PLAIN', 'AMQPLAIN'].map((name) => ({ name, enabled: true })),

@@ -72,7 +72,7 @@ export async function getMessages(
     }
     const found = port.findQueue(queue);
     const isQuorum = found !== undefined && queueTraits(found).type === 'quorum';
-    const shown = taken.map((held) => show(held, isQuorum));
+    const shown = taken.map((held) => show(port, held, isQuorum));
     await Promise.all(taken.map((held) => end(port, held, mode)));
     return shown;
   } catch (error) {
@@ -84,13 +84,13 @@ export async function getMessages(
   }
 }
 
-function show({ stored }: HeldMessage, isQuorum: boolean): AmqpMessage {
+function show(port: BrokerPort, { stored }: HeldMessage, isQuorum: boolean): AmqpMessage {
   const { exchange, routingKey, properties, payload } = contentOf(stored, isQuorum);
   return {
     exchange,
     routingKey,
-    redelivered: stored.deliveryCount > 1,
-    properties: plainProperties(decodeProperties(properties)),
+    redelivered: port.isRedelivered(stored),
+    properties: plainProperties(decodeProperties(properties, true)),
     payload,
   };
 }

@@ -1,6 +1,6 @@
 import { type Binding, type BindConfig, type QueueSettingsInput, ValidationError } from 'wherry';
 import { AmqpError } from '../../protocols/amqp/errors.ts';
-import { plainTable, type Table, tableOf } from '../../protocols/amqp/table.ts';
+import { encodeTable, plainTable, type Table, tableOf } from '../../protocols/amqp/table.ts';
 import type {
   AmqpBinding,
   AmqpConsumer,
@@ -13,13 +13,14 @@ import type {
 } from '../../protocols/management/amqp-side.ts';
 import { type RefusedCode, RefusedError } from '../../protocols/management/errors.ts';
 import { getMessages, type GetOptions, publishMessage } from './administered-messages.ts';
+import { METHOD_BYTES_MAX } from './channel-slot.ts';
 import type { AmqpVhost } from './contracts.ts';
 import { requireNotDefault, requireUnreserved } from './definition-channel.ts';
 import { routingTypeOf } from './exchange-arguments.ts';
 import { exchangeTraits } from './exchange-traits.ts';
 import { checkQueueArguments, queueSettingsOf } from './queue-arguments.ts';
 import { queueTraits } from './queue-traits.ts';
-import { accessRefused, notFound, resourceText } from './refuse.ts';
+import { accessRefused, notFound, preconditionFailed, resourceText } from './refuse.ts';
 import { unpackTable } from './stored-arguments.ts';
 
 /** As whom definitions are changed that no connection has asked for: no exclusive queue is its own. */
@@ -105,6 +106,7 @@ export class AdministeredVhost implements AmqpVhostSide {
 
   declareQueue(
     declared: Pick<AmqpQueue, 'name' | 'durable' | 'autoDelete' | 'arguments'>,
+    authorize: () => void = () => {},
   ): Promise<boolean> {
     return translated(async () => {
       const { queues, port } = this.#vhost;
@@ -113,9 +115,10 @@ export class AdministeredVhost implements AmqpVhostSide {
       if (isNew) requireUnreserved('queue', name);
       await queues.declare({
         ...declared,
-        arguments: tableOf(declared.arguments),
+        arguments: tableIn(declared.arguments),
         exclusive: false,
         connectionId: NO_CONNECTION,
+        authorize,
       });
       return isNew;
     });
@@ -127,6 +130,7 @@ export class AdministeredVhost implements AmqpVhostSide {
   ): Promise<void> {
     return translated(async () => {
       const { queues, exchanges } = this.#vhost;
+      await this.#know('queue', name);
       queues.check(name, NO_CONNECTION);
       await queues.delete(name, { ...options, connectionId: NO_CONNECTION });
       await exchanges.settled();
@@ -135,6 +139,8 @@ export class AdministeredVhost implements AmqpVhostSide {
 
   purgeQueue(name: string): Promise<void> {
     return translated(async () => {
+      await this.#know('queue', name);
+      await this.#vhost.feeds.surrender(name);
       await this.#vhost.queues.purge(name, NO_CONNECTION);
     });
   }
@@ -160,17 +166,17 @@ export class AdministeredVhost implements AmqpVhostSide {
     });
   }
 
-  declareExchange(declared: AmqpExchange): Promise<boolean> {
+  declareExchange(declared: AmqpExchange, authorize: () => void = () => {}): Promise<boolean> {
     return translated(async () => {
       const { exchanges, port } = this.#vhost;
       const { name, type } = declared;
-      const table = tableOf(declared.arguments);
+      const table = tableIn(declared.arguments);
       requireNotDefault(name);
       // An unknown type is refused even where the exchange is there.
       routingTypeOf(type, table);
       const isNew = port.findExchange(name) === undefined;
       if (isNew) requireUnreserved('exchange', name);
-      await exchanges.declare({ ...declared, arguments: table });
+      await exchanges.declare({ ...declared, arguments: table, authorize });
       return isNew;
     });
   }
@@ -183,6 +189,7 @@ export class AdministeredVhost implements AmqpVhostSide {
         const what = resourceText('exchange', name, vhost);
         throw accessRefused(`deletion of system ${what} not allowed`);
       }
+      await this.#know('exchange', name);
       exchanges.check(name);
       await exchanges.delete(name, options);
     });
@@ -193,13 +200,15 @@ export class AdministeredVhost implements AmqpVhostSide {
       const { exchanges, queues } = this.#vhost;
       const { source, destination, destinationType: kind, routingKey } = binding;
       requireNotDefault(source);
+      await this.#know('exchange', source);
+      await this.#know(kind, destination);
       exchanges.check(source);
       if (kind === 'queue') queues.check(destination, NO_CONNECTION);
       await exchanges.bind({
         source,
         destination: { kind, name: destination },
         routingKey,
-        arguments: tableOf(binding.arguments),
+        arguments: tableIn(binding.arguments),
       });
     });
   }
@@ -219,13 +228,28 @@ export class AdministeredVhost implements AmqpVhostSide {
   }
 
   publish(publish: AmqpPublish): Promise<boolean> {
-    return translated(() => publishMessage(this.#vhost, publish));
+    return translated(async () => {
+      const { exchange, routingKey } = publish;
+      if (exchange === '') await this.#know('queue', routingKey);
+      else await this.#know('exchange', exchange);
+      return publishMessage(this.#vhost, publish);
+    });
   }
 
   get(queue: string, options: GetOptions): Promise<AmqpMessage[]> {
-    return translated(() => {
+    return translated(async () => {
+      await this.#know('queue', queue);
       this.#vhost.queues.check(queue, NO_CONNECTION);
       return getMessages(this.#vhost, queue, options);
+    });
+  }
+
+  /** Another broker on the store may have made it a moment ago. */
+  async #know(kind: 'queue' | 'exchange', name: string): Promise<void> {
+    const { late, port } = this.#vhost;
+    await late.know(() => {
+      const found = kind === 'queue' ? port.findQueue(name) : port.findExchange(name);
+      return found !== undefined;
     });
   }
 
@@ -236,6 +260,16 @@ export class AdministeredVhost implements AmqpVhostSide {
     if (source?.type !== 'headers') return {};
     return { ...binding.headers, 'x-match': binding.match };
   }
+}
+
+/** @throws AmqpError 406 where it is longer than a client of AMQP may send it */
+function tableIn(plain: PlainTable): Table {
+  const table = tableOf(plain);
+  const { length } = encodeTable(table);
+  if (length <= METHOD_BYTES_MAX) return table;
+  throw preconditionFailed(
+    `the arguments have ${length} bytes; at most ${METHOD_BYTES_MAX} may be`,
+  );
 }
 
 function describeQueue(queue: Parameters<typeof queueTraits>[0]): AmqpQueue {
@@ -274,6 +308,7 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
     const codes: Readonly<Record<string, RefusedCode>> = {
       'not-found': isExchange ? 'EXCHANGE_NOT_FOUND' : 'QUEUE_NOT_FOUND',
       'access-refused': 'FORBIDDEN',
+      'resource-locked': 'RESOURCE_LOCKED',
     };
     throw new RefusedError(codes[reply] ?? 'VALIDATION', explanation, error);
   }

@@ -1,8 +1,9 @@
-import type { HeldMessage } from 'wherry';
+import { type HeldMessage, placesIn, type StoredMessage } from 'wherry';
 import type { ChannelState } from './channel-state.ts';
-import { contentOf } from './delivery.ts';
+import { contentOf, isAsPublished } from './delivery.ts';
 import { type FeedConsumer, type QueueFeed, TAKE_MAX } from './queue-feed.ts';
 import type { ConsumerSeat } from './queue-registry.ts';
+import { keep } from './unacknowledged.ts';
 
 export interface ConsumerOptions {
   readonly tag: string;
@@ -22,16 +23,18 @@ export class ChannelConsumer implements FeedConsumer {
   readonly priority: number;
   readonly prefetch: number;
   readonly channel: ChannelState;
-  readonly feed: QueueFeed;
+  readonly queue: string;
   /** Messages that the client has in hand. */
   inHand = 0;
   readonly #acknowledgeTimeout: number;
+  /** Set while messages are delivered: a queue's feed goes with its last consumer. */
+  #feed: QueueFeed | null = null;
   #seat: ConsumerSeat | null = null;
   #unwatch: () => void = () => {};
 
-  constructor(channel: ChannelState, feed: QueueFeed, options: ConsumerOptions) {
+  constructor(channel: ChannelState, queue: string, options: ConsumerOptions) {
     this.channel = channel;
-    this.feed = feed;
+    this.queue = queue;
     this.tag = options.tag;
     this.noAck = options.noAck;
     this.priority = options.priority;
@@ -55,24 +58,41 @@ export class ChannelConsumer implements FeedConsumer {
   deliver(held: HeldMessage): void {
     const { channel } = this;
     const { stored } = held;
-    // Before anything is written: what cannot be read must not be half a frame.
-    const content = contentOf(stored, this.feed.isQuorum);
-    const tag = channel.nextTag();
-    const { host, number } = channel;
-    const isRedelivered = stored.deliveryCount > 1;
-    const { exchange, routingKey } = content;
-    host.writer.deliver(number, this.tag, tag, isRedelivered, exchange, routingKey);
-    host.writer.content(number, content.properties, content.payload, host.frameMax);
+    const tag = this.#write(stored);
+    const { host } = channel;
     host.flush();
+    host.broker.traffic.delivered++;
     if (this.noAck) {
-      host.vhost.port.settle(held, host.vhost.feeds.settled);
+      const { feeds } = host.vhost;
+      feeds.acknowledgements.add(held, feeds.settled);
       return;
     }
     const timeout = this.#acknowledgeTimeout;
     const timeoutAt = timeout === 0 ? Infinity : Date.now() + timeout;
-    channel.unacknowledged.set(tag, { tag, held, consumer: this, timeoutAt });
+    keep(channel, { tag, held, consumer: this, timeoutAt });
     channel.consumed++;
     this.inHand++;
+  }
+
+  /** @returns the delivery tag @throws DeserializationError, and nothing was written */
+  #write(stored: StoredMessage): number {
+    const { channel } = this;
+    const { host, number } = channel;
+    const { frameMax, vhost, writer } = host;
+    const isRedelivered = vhost.port.isRedelivered(stored);
+    const { isQuorum } = this.#feed!;
+    if (isAsPublished(stored) && !isQuorum) {
+      const body = stored.body as Buffer;
+      const places = placesIn(body);
+      const tag = channel.nextTag();
+      writer.deliverStored(number, this.tag, tag, isRedelivered, body, places, frameMax);
+      return tag;
+    }
+    const { exchange, routingKey, properties, payload } = contentOf(stored, isQuorum);
+    const tag = channel.nextTag();
+    writer.deliver(number, this.tag, tag, isRedelivered, exchange, routingKey);
+    writer.content(number, properties, payload, frameMax);
+    return tag;
   }
 
   /** One of its messages is not in the client's hand any more. */
@@ -80,8 +100,8 @@ export class ChannelConsumer implements FeedConsumer {
     this.inHand--;
     this.channel.consumed--;
     // With a limit for all of them, any of the channel's consumers may be the one that waited.
-    if (this.channel.globalPrefetch === 0) this.feed.wake();
-    else this.channel.wakeConsumers();
+    if (this.channel.globalPrefetch === 0 && this.#feed !== null) this.wake();
+    else this.channel.wakeSoon();
   }
 
   /** @param seat its place among the queue's consumers @param unwatch ends `cancelled` */
@@ -92,12 +112,18 @@ export class ChannelConsumer implements FeedConsumer {
 
   /** Messages are delivered from now on. */
   begin(): void {
-    this.feed.add(this);
+    this.#feed = this.channel.host.vhost.feeds.of(this.queue);
+    this.#feed.add(this);
+  }
+
+  /** It may have messages now that it could not have before. */
+  wake(): void {
+    this.#feed?.wake();
   }
 
   /** Nothing more is delivered. Resolves when the queue has gone, if that was the last it had. */
   async end(): Promise<void> {
-    this.feed.remove(this);
+    this.#leave();
     this.#unwatch();
     await this.#seat?.remove();
   }
@@ -105,12 +131,18 @@ export class ChannelConsumer implements FeedConsumer {
   /** The queue was deleted. */
   cancelled(): void {
     const { channel, tag } = this;
-    this.feed.remove(this);
+    this.#leave();
     if (channel.consumers.get(tag) !== this) return;
     channel.consumers.delete(tag);
     const { host, number } = channel;
     if (channel.isClosed || !host.clientCapabilities.has('consumer_cancel_notify')) return;
     host.writer.method(number, 'basic.cancel', { consumerTag: tag, nowait: true });
     host.flush();
+  }
+
+  #leave(): void {
+    this.channel.host.consumers.delete(this);
+    this.#feed?.remove(this);
+    this.#feed = null;
   }
 }

@@ -18,6 +18,8 @@ export interface SlotOwner {
     name: Name,
     args: Partial<MethodArguments[Name]>,
   ): void;
+  /** The client has so much to read that nothing more is to be answered: `goOn` comes. */
+  readonly isClogged: boolean;
   /** Counts what waits for what came before it on its channel. */
   waiting(frames: number, bytes: number): void;
   /** A publish has begun. */
@@ -37,8 +39,19 @@ export interface SlotParts {
 
 /** Content comes only behind this one: whatever else has content goes to clients. */
 const PUBLISH = 'basic.publish';
+/** What waits is worked on, so many frames in a turn of the event loop: others wait too. */
+const TURN_FRAMES = 100;
+/** What arguments hold is kept as long as what they declare. */
+export const METHOD_BYTES_MAX: number = 64 * 1024;
 const CONNECTION_CLASS = methodIds('connection.open').classId;
 const PUBLISH_CLASS = methodIds(PUBLISH).classId;
+const ACK = 'basic.ack';
+/** Class and method, as a method frame begins. */
+const ACK_ID = methodIds(ACK).classId * 0x10000 + methodIds(ACK).methodId;
+/** They are followed by the delivery tag and an octet of bits. */
+const ACK_BYTES = 13;
+/** The high half of a tag that is 2^53 or more. */
+const TAG_HIGH_MAX = 2 ** 21;
 
 /**
  * A channel as its connection has it: what has come for it is worked on in order, each frame when
@@ -48,6 +61,7 @@ export class ChannelSlot {
   readonly #parts: SlotParts;
   readonly #waiting: Frame[] = [];
   #isBusy = false;
+  #inTurn = 0;
   #ending: Promise<void> | null = null;
   /** We have closed it, and wait until the client knows; 'ended': nothing is of interest. */
   #state: 'open' | 'closing' | 'ended' = 'open';
@@ -112,19 +126,38 @@ export class ChannelSlot {
   #waitFor(pending: Promise<void>): void {
     this.#isBusy = true;
     const current = this.#current;
-    const proceed = (): void => {
-      this.#isBusy = false;
-      while (!this.#isBusy && this.#waiting.length > 0) {
-        const frame = this.#waiting.shift()!;
-        this.#handle(frame);
-        this.#parts.owner.waiting(-1, -frame.payload.length);
-      }
-    };
-    pending.then(proceed, (error: unknown) => {
+    pending.then(this.#proceed, (error: unknown) => {
       this.#current = current;
       this.#failed(error);
-      proceed();
+      this.#proceed();
     });
+  }
+
+  readonly #proceed = (): void => {
+    this.#isBusy = false;
+    this.goOn();
+  };
+
+  /** Works on what waits, until something of it takes its time. */
+  goOn(): void {
+    const { owner } = this.#parts;
+    while (!this.#isBusy && this.#waiting.length > 0 && !owner.isClogged) {
+      if (++this.#inTurn > TURN_FRAMES) {
+        this.#inTurn = 0;
+        this.#isBusy = true;
+        setImmediate(this.#proceed);
+        return;
+      }
+      const frame = this.#waiting.shift()!;
+      this.#handle(frame);
+      owner.waiting(-1, -frame.payload.length);
+    }
+  }
+
+  /** The user has other rights now. */
+  rightsChanged(): void {
+    const error = this.#state === 'open' ? this.#parts.end.refusal?.() : null;
+    if (error) this.fail(error);
   }
 
   #failed(error: unknown): void {
@@ -138,16 +171,37 @@ export class ChannelSlot {
   }
 
   #process({ type, payload }: Frame): void | Promise<void> {
-    if (type === FRAME.method) return this.#method(decodeMethod(payload));
-    if (this.#state !== 'open') return undefined;
     const { end, order } = this.#parts;
+    if (type === FRAME.method) {
+      if (this.#acknowledged(payload)) return undefined;
+      const method = decodeMethod(payload);
+      this.#current = method.name;
+      if (payload.length > METHOD_BYTES_MAX && this.#state === 'open') throw tooLong(payload);
+      return this.#method(method);
+    }
+    if (this.#state !== 'open') return undefined;
     this.#current = PUBLISH;
     if (type === FRAME.header) {
       order.header(payload);
-      return end.header(payload);
+      // It may have been one body too many for the connection.
+      return this.#state === 'open' ? end.header(payload) : undefined;
     }
     order.body(payload);
     return end.body(payload);
+  }
+
+  /** The one method that comes with every delivery. @returns false: it is another */
+  #acknowledged(payload: Buffer): boolean {
+    const { end, order } = this.#parts;
+    if (payload.length !== ACK_BYTES || payload.readUInt32BE(0) !== ACK_ID) return false;
+    const high = payload.readUInt32BE(4);
+    if (end.acknowledge === undefined || this.#state !== 'open' || high >= TAG_HIGH_MAX) {
+      return false;
+    }
+    this.#current = ACK;
+    order.method(null);
+    end.acknowledge(high * 2 ** 32 + payload.readUInt32BE(8), (payload[12]! & 1) !== 0);
+    return true;
   }
 
   #method(method: Method): void | Promise<void> {
@@ -218,6 +272,13 @@ export class ChannelSlot {
     this.#parts.order.reset();
     return left;
   }
+}
+
+function tooLong({ length }: Buffer): AmqpError {
+  return new AmqpError(
+    'precondition-failed',
+    `the method has ${length} bytes; with all its arguments it may have ${METHOD_BYTES_MAX}`,
+  );
 }
 
 /** The same error, of the method that it came from. */

@@ -8,6 +8,9 @@ import type { ReplyConsumer } from './direct-replies.ts';
 import { Outstanding } from './outstanding.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 
+/** What the broker keeps in memory of the messages that one connection has in hand, about. */
+export const IN_HAND_BYTES_MAX: number = 256 * 1024 * 1024;
+
 /** A message that a client has in hand. */
 export interface OpenDelivery {
   readonly tag: number;
@@ -26,8 +29,10 @@ export class ChannelState implements DefinitionChannel {
   readonly consumers: Map<string, ChannelConsumer> = new Map();
   /** By their tags, in their order. */
   readonly unacknowledged: Map<number, OpenDelivery> = new Map();
-  /** What was published and given back, and is not stored yet. */
-  readonly outstanding: Outstanding = new Outstanding();
+  /** What was published, acknowledged or given back, and is not stored yet. */
+  readonly outstanding: Outstanding = new Outstanding(() => {
+    this.host.vhost.feeds.acknowledgements.flush();
+  });
   /** The queue that was declared last: what an empty queue name means. '': none was. */
   lastQueue = '';
   /** Of consumers that begin from now on; 0: any number. */
@@ -45,11 +50,18 @@ export class ChannelState implements DefinitionChannel {
   isFlowing = true;
   isClosed = false;
   #lastTag = 0;
+  #isWakeDue = false;
 
   constructor(number: number, host: ChannelHost) {
     this.number = number;
     this.host = host;
   }
+
+  /** An acknowledgement has ended: the store knows of it, or it was too late. */
+  readonly acknowledged = (error: Error | null): void => {
+    this.host.vhost.feeds.settled(error);
+    this.outstanding.end();
+  };
 
   nextTag(): number {
     return ++this.#lastTag;
@@ -62,13 +74,25 @@ export class ChannelState implements DefinitionChannel {
 
   /** How many more messages the client may have in hand, of whatever consumer that acknowledges. */
   get room(): number {
-    const { unacknowledged: most } = this.host.broker.config.amqp;
+    const { broker, bytesInHand } = this.host;
+    if (bytesInHand > IN_HAND_BYTES_MAX) return 0;
+    const { unacknowledged: most } = broker.config.amqp;
     const room = most - this.inHand;
     return this.globalPrefetch === 0 ? room : Math.min(room, this.globalPrefetch - this.consumed);
   }
 
+  /** The same, once for all that the client says in one go. */
+  wakeSoon(): void {
+    if (this.#isWakeDue) return;
+    this.#isWakeDue = true;
+    queueMicrotask(() => {
+      this.#isWakeDue = false;
+      this.wakeConsumers();
+    });
+  }
+
   /** Asks for messages where some may be had now. */
   wakeConsumers(): void {
-    for (const { feed } of this.consumers.values()) feed.wake();
+    for (const consumer of this.consumers.values()) consumer.wake();
   }
 }

@@ -12,7 +12,7 @@ import { publish, publishBody, publishHeader } from './handlers/publish.ts';
 import { qos } from './handlers/qos.ts';
 import { handleQueue } from './handlers/queue.ts';
 import { commit, restore, rollBack, selectTransactions } from './handlers/transaction.ts';
-import { giveAllBack, requeue } from './unacknowledged.ts';
+import { giveAllBack, letGo, requeue } from './unacknowledged.ts';
 
 /** What a connection's channel does. */
 export function createChannel(number: number, host: ChannelHost): ChannelEnd {
@@ -40,7 +40,7 @@ class Channel implements ChannelEnd, Holder {
       case 'basic.publish':
         return publish(state, method.args);
       case 'basic.ack':
-        return acknowledge(state, method.args);
+        return acknowledge(state, method.args.deliveryTag, method.args.multiple);
       case 'basic.nack':
         return nack(state, method.args);
       case 'basic.reject':
@@ -73,6 +73,10 @@ class Channel implements ChannelEnd, Holder {
     }
   }
 
+  acknowledge(deliveryTag: number, multiple: boolean): void {
+    acknowledge(this.#state, deliveryTag, multiple);
+  }
+
   header(payload: Buffer): void | Promise<void> {
     return publishHeader(this.#state, payload);
   }
@@ -88,6 +92,18 @@ class Channel implements ChannelEnd, Holder {
     this.#state.wakeConsumers();
   }
 
+  /** Who may not read a queue any more gets no more of it. */
+  refusal(): AmqpError | null {
+    const { consumers, host } = this.#state;
+    try {
+      for (const { queue } of consumers.values()) host.require('read', queue, 'queue');
+      return null;
+    } catch (error) {
+      if (error instanceof AmqpError) return error;
+      throw error;
+    }
+  }
+
   async close(): Promise<void> {
     const state = this.#state;
     state.isClosed = true;
@@ -97,6 +113,7 @@ class Channel implements ChannelEnd, Holder {
     const consumers = [...state.consumers.values()];
     state.consumers.clear();
     if (state.transaction !== null) restore(state, state.transaction.settlements);
+    state.transaction?.end();
     // First the messages: a queue that goes with its last consumer has them back by then.
     await giveAllBack(state);
     const ends = await Promise.allSettled(consumers.map((consumer) => consumer.end()));
@@ -128,8 +145,9 @@ class Channel implements ChannelEnd, Holder {
   giveBack(delivery: OpenDelivery): void {
     const { held } = delivery;
     if (held === null) return;
-    const { feeds, port } = this.#state.host.vhost;
+    const { vhost } = this.#state.host;
+    letGo(this.#state, held);
     delivery.held = null;
-    requeue(port, held, feeds.settled);
+    requeue(vhost, held, vhost.feeds.settled);
   }
 }

@@ -48,6 +48,19 @@ export class Channels implements SlotOwner {
     else slot.receive(frame);
   }
 
+  get isClogged(): boolean {
+    return this.#parts.session.isClogged;
+  }
+
+  /** The client has read what it was sent. */
+  goOn(): void {
+    for (const slot of this.#slots.values()) slot.goOn();
+  }
+
+  rightsChanged(): void {
+    for (const slot of this.#slots.values()) slot.rightsChanged();
+  }
+
   /** Closes a channel that is open, and tells the client why. */
   fail(channel: number, error: AmqpError): void {
     this.#slots.get(channel)?.fail(error);
@@ -121,7 +134,8 @@ export class Channels implements SlotOwner {
   }
 
   #announce(bytes: number): void {
-    const { bodyBytes } = this.#parts.session.broker.config.limits;
+    const { session } = this.#parts;
+    const { bodyBytes } = session.broker.config.limits;
     const max = ANNOUNCED_BODIES_MAX * bodyBytes;
     if (bytes > 0 && this.#announced + bytes > max) {
       throw new AmqpError(
@@ -131,5 +145,6 @@ export class Channels implements SlotOwner {
       );
     }
     this.#announced += bytes;
+    if (bytes !== 0) session.reserve(bytes);
   }
 }

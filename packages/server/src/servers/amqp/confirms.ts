@@ -43,6 +43,7 @@ export class Confirms {
   /** @param isStored false: the client is told that the message is lost */
   end(tag: number, isStored: boolean): void {
     this.#fates[tag & (this.#fates.length - 1)] = isStored ? STORED : REFUSED;
+    if (isStored) this.#host.broker.traffic.confirmed++;
     this.#settled.push(tag);
     if (this.#isScheduled) return;
     this.#isScheduled = true;

@@ -7,7 +7,7 @@ import type { AmqpVhosts } from './amqp-vhosts.ts';
 import { Channels } from './channels.ts';
 import type { AmqpConnectionInfo, ListedConnection } from './connections.ts';
 import type { AmqpContext, AmqpVhost, CreateChannel } from './contracts.ts';
-import { describeClient, describeSocket } from './describe-connection.ts';
+import { describeClient, describeSession, describeSocket } from './describe-connection.ts';
 import { type ClientInfo, Handshake, LoginRefusedError, type Opened } from './handshake.ts';
 import { type Greeted, Greeting } from './greeting.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -28,6 +28,8 @@ export interface ConnectionParts {
   readonly createChannel: CreateChannel;
   /** Why nobody may publish for now; null: everybody may. */
   readonly alarm: string | null;
+  /** How long a client that is not read any more may read nothing, in milliseconds. */
+  readonly stallMax: number;
   /** The socket has closed, and nothing of the connection is left. */
   readonly ended: (id: string) => void;
 }
@@ -75,8 +77,12 @@ export class AmqpConnection implements ListedConnection {
     this.#reading = new Reading(socket, () => this.#pump());
     this.#output = new Output(socket, {
       unreadMax: broker.config.limits.unreadBytes,
-      clogged: (isClogged) => this.#reading[isClogged ? 'pause' : 'resume']('unread'),
+      clogged: (isClogged) => {
+        this.#reading[isClogged ? 'pause' : 'resume']('unread');
+        if (!isClogged) this.#channels?.goOn();
+      },
       abandoned: () => this.#cut('The client does not read what it asked for'),
+      stallMax: parts.stallMax,
     });
     this.alarm = new PublishAlarm({
       output: this.#output,
@@ -101,6 +107,8 @@ export class AmqpConnection implements ListedConnection {
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     // 'close' comes behind it.
     socket.on('error', (error) => this.#log('debug', { err: error }, 'A socket failed'));
+    // The socket closes by itself when all that was written has been read: this client may never.
+    socket.once('end', () => this.#until(LINGER_MS, () => socket.destroy()));
     socket.once('close', () => this.#closed());
   }
 
@@ -121,8 +129,7 @@ export class AmqpConnection implements ListedConnection {
       remotePort: this.#remote.port,
       since: this.#since,
       state: this.#shownState(),
-      user: this.#session?.user ?? null,
-      vhost: this.vhost?.name ?? null,
+      ...describeSession(this.#session),
       ...this.#client.shown,
       channels: this.#channels?.describe() ?? [],
       heartbeat: this.#tune.heartbeat,
@@ -260,8 +267,8 @@ export class AmqpConnection implements ListedConnection {
       reading: this.#reading,
       budget,
       fail: (error, channel) => {
-        if (error.scope === 'channel' && channel !== undefined)
-          this.#channels?.fail(channel, error);
+        const isOfChannel = error.scope === 'channel' && channel !== undefined;
+        if (isOfChannel) this.#channels?.fail(channel, error);
         else this.#fail(error);
       },
     });
@@ -275,11 +282,11 @@ export class AmqpConnection implements ListedConnection {
       failed: (error) => this.#failed(error),
     });
     this.#log('debug', { user: login.user, vhost: vhost.name }, 'A connection was opened');
-    const { address } = this.#remote;
     this.#rights = new Rights({
       access: broker.access,
       session,
-      address,
+      address: this.#remote.address,
+      changed: () => this.#channels?.rightsChanged(),
       lost: (reason) => this.forceClose(reason),
     });
     this.#rights.watch();
@@ -296,8 +303,7 @@ export class AmqpConnection implements ListedConnection {
       this.#fail(error);
       return;
     }
-    const { telemetry } = this.#parts.broker;
-    telemetry.countError(error);
+    this.#parts.broker.telemetry.countError(error);
     this.#log('error', { err: error }, 'A connection failed');
     // Of our own errors the words are for others; of those of the language they are for us.
     const explanation = error instanceof MessageQueueError ? error.message : 'unexpected error';
@@ -329,8 +335,6 @@ export class AmqpConnection implements ListedConnection {
 
   #failForGood(error: AmqpError): void {
     this.#fail(error);
-    if (this.#state === 'closed') return;
-    this.#state = 'deaf';
     this.#leave();
   }
 
@@ -347,8 +351,7 @@ export class AmqpConnection implements ListedConnection {
     this.#heartbeat?.stop();
     this.#rights?.stop();
     this.#reading.free();
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#leave(), CLOSE_MS);
+    this.#until(CLOSE_MS, () => this.#leave());
     void this.#endSession();
   }
 
@@ -358,8 +361,12 @@ export class AmqpConnection implements ListedConnection {
     this.#state = 'deaf';
     this.#output.end();
     this.#reading.free();
+    this.#until(LINGER_MS, () => this.#socket.destroy());
+  }
+
+  #until(ms: number, then: () => void): void {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#deadline = setTimeout(then, ms);
   }
 
   /** Its channels and what is its own, once. */
@@ -387,7 +394,7 @@ export class AmqpConnection implements ListedConnection {
 
   #log(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void {
     const { address, port } = this.#remote;
-    const of = { connection: this.id, address, port };
-    this.#parts.broker.logger[level]({ ...of, ...fields }, message);
+    const { logger } = this.#parts.broker;
+    logger[level]({ connection: this.id, address, port, ...fields }, message);
   }
 }

@@ -7,6 +7,7 @@ import type { FrameWriter } from '../../protocols/amqp/frame-writer.ts';
 import type { Method } from '../../protocols/amqp/methods.ts';
 import type { AmqpChannel } from '../../protocols/management/amqp-side.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { AmqpTraffic } from '../../telemetry/amqp-traffic.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { LateDefinitions } from '../../vhosts/late-definitions.ts';
 import type { VirtualHosts } from '../../vhosts/virtual-hosts.ts';
@@ -24,6 +25,7 @@ export interface AmqpContext {
   readonly logger: Logger;
   readonly access: Access;
   readonly telemetry: Telemetry;
+  readonly traffic: AmqpTraffic;
   readonly vhosts: VirtualHosts;
 }
 
@@ -77,6 +79,17 @@ export interface ChannelHost {
    */
   hold(bytes: number): void;
   release(bytes: number): void;
+  /**
+   * Counts bytes that wait for the client. Above the limit, the connection that has most is closed.
+   * @param bytes that are more; below 0, less
+   */
+  reserve(bytes: number): void;
+  /** Those that have begun on any of its channels, and not ended. */
+  readonly consumers: Set<object>;
+  /** Of all its transactions. */
+  transactionBytes: number;
+  /** What the broker keeps in memory of the messages that the client has in hand: see `keep`. */
+  bytesInHand: number;
   /** @throws AmqpError 403, channel, unless the user may do it to what has this name */
   require(action: Action, name: string, kind: 'queue' | 'exchange'): void;
   /**
@@ -85,8 +98,8 @@ export interface ChannelHost {
    */
   fail(error: AmqpError, channel?: number): void;
   /**
-   * Calls back once, when the connection has ended and its channels have closed: for queues that
-   * are its own. The client is told that the connection is closed when all have resolved.
+   * Calls back once, when the connection has ended and its channels have closed, or at once if that
+   * has been: for queues that are its own. The client is told that the connection is closed when all have resolved.
    * @returns how to stop
    */
   onClose(listener: () => void | Promise<void>): () => void;
@@ -103,12 +116,16 @@ export interface ChannelEnd {
    * @throws AmqpError, or rejects with it; of anything else the client gets 541
    */
   method(method: Method): void | Promise<void>;
+  /** basic.ack, which comes with every delivery. @throws AmqpError */
+  acknowledge?(deliveryTag: number, multiple: boolean): void;
   /** The payload of a content header frame. The same holds for what it throws and returns. */
   header(payload: Buffer): void | Promise<void>;
   /** The payload of a body frame. The same. */
   body(payload: Buffer): void | Promise<void>;
   /** The client wants no deliveries for now, or wants them again. The connection answers. */
   flow?(isActive: boolean): void;
+  /** The user has other rights now. @returns what forbids that it goes on; null: nothing */
+  refusal?(): AmqpError | null;
   /**
    * The channel or its connection has ended: consumers go, unacknowledged messages go back. Called
    * once, and nothing else after it; a method that was asked for may still be running. Never rejects.

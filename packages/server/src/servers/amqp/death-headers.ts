@@ -1,5 +1,4 @@
 import type { AmqpContent, Death, DeathReason } from 'wherry';
-import type { Properties } from '../../protocols/amqp/properties.ts';
 import type { FieldValue, Table } from '../../protocols/amqp/table.ts';
 import { integerOf, textOf } from './argument-checks.ts';
 
@@ -13,19 +12,21 @@ const REASONS: Readonly<Record<DeathReason, string>> = {
   invalid: 'rejected',
 };
 
+/** Counts of deaths, which a client may have sent on, are of 64 bits. */
+const COUNT_MAX = 2n ** 63n - 1n;
+
 /**
- * The properties of a message that has died, as RabbitMQ 3.10 writes them: x-death has one entry
+ * The headers of a message that has died, as RabbitMQ 3.10 writes them: x-death has one entry
  * for each queue and reason, the latest first; the expiration is kept in the entry of the death
  * before which it counted.
  * @param deaths the latest last
  * @param published where the message was sent by its client
  */
-export function withDeaths(
-  properties: Properties,
+export function deadHeaders(
+  { expiration, headers }: { readonly expiration: string | undefined; readonly headers: Table },
   deaths: readonly Death[],
   published: Pick<AmqpContent, 'exchange' | 'routingKey'>,
-): Properties {
-  const { expiration, headers, ...rest } = properties;
+): Table {
   const table = new Map(headers);
   // A client may have sent on what it got with deaths: they go on being counted.
   let entries = tablesIn(table.get('x-death'));
@@ -47,7 +48,7 @@ export function withDeaths(
   }
   const value = entries.map((entry): FieldValue => ({ type: 'F', value: entry }));
   table.set('x-death', { type: 'A', value });
-  return { ...rest, headers: sorted(table) };
+  return sorted(table);
 }
 
 /** By name, as RabbitMQ leaves the headers that it has changed. */
@@ -77,15 +78,16 @@ function recorded(
   const before = entries.find(isSame);
   const others = entries.filter((entry) => !isSame(entry));
   if (before !== undefined) {
-    const count = integerOf(before.get('count')) ?? 0;
-    return [sorted(new Map(before).set('count', long(count + death.count))), ...others];
+    const count = BigInt(integerOf(before.get('count')) ?? 0) + BigInt(death.count);
+    const value = count > COUNT_MAX ? COUNT_MAX : count;
+    return [sorted(new Map(before).set('count', { type: 'l', value })), ...others];
   }
   const { exchange, routingKeys } = death.route ?? {
     exchange: published.exchange,
     routingKeys: [published.routingKey],
   };
   const entry = new Map<string, FieldValue>([
-    ['count', long(death.count)],
+    ['count', { type: 'l', value: BigInt(death.count) }],
     ['reason', text(reason)],
     ['queue', text(death.queue)],
     ['time', { type: 'T', value: BigInt(Math.floor(death.time / 1_000)) }],
@@ -113,8 +115,4 @@ function copiesIn(table: Table): string[] {
 
 function text(value: string): FieldValue {
   return { type: 'S', value };
-}
-
-function long(value: number): FieldValue {
-  return { type: 'l', value: BigInt(value) };
 }

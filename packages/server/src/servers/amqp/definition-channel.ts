@@ -9,6 +9,7 @@ export interface DefinitionChannel {
   readonly host: ChannelHost;
   /** The queue that was declared last: what an empty queue name means. '': none was. */
   lastQueue: string;
+  readonly isClosed: boolean;
   /** Waited for by what tells how many messages there are. */
   readonly outstanding: Outstanding;
 }

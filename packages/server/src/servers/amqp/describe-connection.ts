@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { AmqpConnectionInfo } from './connections.ts';
+import type { Session } from './session.ts';
 
 /** What is taken of a client's texts: they are shown, and nothing else. */
 const TEXT_MAX = 200;
@@ -27,4 +28,13 @@ export function describeSocket(
   // A socket that has closed has none any more.
   const { name: cipher = '' } = (socket.getCipher() as { name?: string } | undefined) ?? {};
   return { tls: { protocol, cipher }, bytesReceived, bytesSent };
+}
+
+/** @param session null: it has not been opened */
+export function describeSession(
+  session: Pick<Session, 'identity' | 'user' | 'vhost'> | null,
+): Pick<AmqpConnectionInfo, 'user' | 'userKind' | 'vhost'> {
+  if (session === null) return { user: null, userKind: null, vhost: null };
+  const { identity, user, vhost } = session;
+  return { user, userKind: identity.kind, vhost: vhost.name };
 }

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { AmqpContent } from 'wherry';
 import type { LateDefinitions } from '../../vhosts/late-definitions.ts';
 import type { ChannelState } from './channel-state.ts';
+import type { ChannelHost } from './contracts.ts';
+import { MESSAGE_OVERHEAD } from './publish-budget.ts';
 import { type MailboxParts, ReplyMailbox, sendReply } from './reply-mailbox.ts';
 
 /** What is consumed from, and given as reply-to, to get replies without a queue. */
 export const REPLY_QUEUE = 'amq.rabbitmq.reply-to';
 const PREFIX = `${REPLY_QUEUE}.`;
 const TOKEN_BYTES = 24;
-/** Replies kept for a client that does not read them; more are lost, as with one that has gone. */
+/** Replies kept for a connection that does not read them; more are lost, as with one that has gone. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface RepliesParts extends Omit<MailboxParts, 'received'> {
@@ -22,26 +24,34 @@ export function isReplyName(name: string): boolean {
   return name.startsWith(PREFIX);
 }
 
+/** Of the replies that wait for a connection. */
+interface Backlog {
+  bytes: number;
+}
+
 /** A channel that gets replies as deliveries, without a queue. */
 export class ReplyConsumer {
   readonly tag: string;
   /** What others publish to. */
   readonly name: string;
   readonly #channel: ChannelState;
+  readonly #waiting: Backlog;
   #backlog: AmqpContent[] = [];
-  #backlogBytes = 0;
 
-  constructor(channel: ChannelState, tag: string, name: string) {
+  /** @param waiting shared by the channels of a connection */
+  constructor(channel: ChannelState, tag: string, name: string, waiting: Backlog) {
     this.#channel = channel;
+    this.#waiting = waiting;
     this.tag = tag;
     this.name = name;
   }
 
   deliver(content: AmqpContent): void {
     if (this.#backlog.length === 0 && this.#mayDeliver) return this.#write(content);
-    if (this.#backlogBytes + content.payload.length > BACKLOG_BYTES_MAX) return;
+    const bytes = memoryOf(content);
+    if (this.#waiting.bytes + bytes > BACKLOG_BYTES_MAX) return;
     this.#backlog.push(content);
-    this.#backlogBytes += content.payload.length;
+    this.#waiting.bytes += bytes;
   }
 
   /** The client may be read to again. */
@@ -49,9 +59,15 @@ export class ReplyConsumer {
     let sent = 0;
     for (; sent < this.#backlog.length && this.#mayDeliver; sent++) {
       this.#write(this.#backlog[sent]!);
-      this.#backlogBytes -= this.#backlog[sent]!.payload.length;
+      this.#waiting.bytes -= memoryOf(this.#backlog[sent]!);
     }
     this.#backlog = this.#backlog.slice(sent);
+  }
+
+  /** What has not been sent is lost. */
+  close(): void {
+    for (const content of this.#backlog) this.#waiting.bytes -= memoryOf(content);
+    this.#backlog = [];
   }
 
   get #mayDeliver(): boolean {
@@ -62,6 +78,7 @@ export class ReplyConsumer {
     const { host, number } = this.#channel;
     host.writer.deliver(number, this.tag, this.#channel.nextTag(), false, exchange, this.name);
     host.writer.content(number, properties, payload, host.frameMax);
+    host.broker.traffic.delivered++;
     host.flush();
   }
 }
@@ -70,6 +87,7 @@ export class ReplyConsumer {
 export class DirectReplies {
   readonly #parts: RepliesParts;
   readonly #consumers = new Map<string, ReplyConsumer>();
+  readonly #backlogs = new WeakMap<ChannelHost, Backlog>();
   /** Null where no other broker can have the store. */
   readonly #mailbox: ReplyMailbox | null;
 
@@ -87,12 +105,17 @@ export class DirectReplies {
   async open(channel: ChannelState, tag: string): Promise<ReplyConsumer> {
     await this.#mailbox?.open();
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    const consumer = new ReplyConsumer(channel, tag, `${PREFIX}${this.#parts.instance}.${token}`);
+    const { host } = channel;
+    const waiting = this.#backlogs.get(host) ?? { bytes: 0 };
+    this.#backlogs.set(host, waiting);
+    const name = `${PREFIX}${this.#parts.instance}.${token}`;
+    const consumer = new ReplyConsumer(channel, tag, name, waiting);
     this.#consumers.set(consumer.name, consumer);
     return consumer;
   }
 
   remove(consumer: ReplyConsumer): void {
+    consumer.close();
     this.#consumers.delete(consumer.name);
   }
 
@@ -134,4 +157,8 @@ export class DirectReplies {
     const isOthers = token !== undefined && instance !== this.#parts.instance;
     return isOthers ? `${PREFIX}${instance}` : null;
   }
+}
+
+function memoryOf({ payload, properties }: AmqpContent): number {
+  return payload.length + properties.length + MESSAGE_OVERHEAD;
 }

@@ -1,10 +1,7 @@
 import type { Exchange, HeaderValue, Headers } from 'wherry';
 import {
-  type Properties,
   type ScannedProperties,
-  decodeProperties,
-  encodeProperties,
-  replaceHeaders,
+  replaceProperties,
   scanProperties,
 } from '../../protocols/amqp/properties.ts';
 import { type FieldValue, type Table, decodeTable } from '../../protocols/amqp/table.ts';
@@ -18,13 +15,16 @@ import { termText, typeName } from './erlang-terms.ts';
 export interface Publishing {
   readonly exchange: Exchange | null;
   readonly routingKey: string;
-  /** Who logged in: the only one a message may say it is from. */
-  readonly user: string;
+  /** Who logged in: the only one a message may say it is from; null: nobody, with a token. */
+  readonly user: string | null;
   /** The name under which the channel waits for replies. */
   readonly replyName: string | null;
 }
 
 const DEDUPLICATION_BYTES_MAX = 255;
+const KEY_BYTES_MAX = 255;
+/** The largest number of a header of type 'I'. */
+const INT_MAX = 2 ** 31 - 1;
 
 /**
  * Reads of a message's properties where it goes and how it is stored.
@@ -35,8 +35,10 @@ export function directionOf(raw: Buffer, publishing: Publishing): Direction {
   const scanned = scanProperties(raw);
   const { userId, priority = 0, replyTo } = scanned;
   if (userId !== undefined && userId !== publishing.user) {
+    const { user } = publishing;
     throw preconditionFailed(
-      `user_id property set to '${userId}' but authenticated user was '${publishing.user}'`,
+      `user_id property set to '${userId}' but ` +
+        (user === null ? 'a token was shown' : `authenticated user was '${user}'`),
     );
   }
   const ttl = timeToLive(scanned);
@@ -108,8 +110,7 @@ function complaintAbout(milliseconds: bigint): string | null {
 
 function withReplyName(raw: Buffer, replyName: string | null): Buffer {
   if (replyName === null) throw preconditionFailed('fast reply consumer does not exist');
-  const properties: Properties = { ...decodeProperties(raw), replyTo: replyName };
-  return encodeProperties(properties);
+  return replaceProperties(raw, { replyTo: replyName });
 }
 
 /** The headers as consumers get them: without BCC; a delay that has been kept is negative. */
@@ -117,8 +118,9 @@ function storedHeaders(raw: Buffer, table: Table, delay: number): Buffer {
   if (!table.has('BCC') && delay === 0) return raw;
   const headers = new Map(table);
   headers.delete('BCC');
-  if (delay > 0) headers.set('x-delay', { type: 'I', value: -delay });
-  return replaceHeaders(raw, headers);
+  if (delay > INT_MAX) headers.set('x-delay', { type: 'l', value: BigInt(-delay) });
+  else if (delay > 0) headers.set('x-delay', { type: 'I', value: -delay });
+  return replaceProperties(raw, { headers });
 }
 
 function keysIn(table: Table, header: 'CC' | 'BCC'): string[] {
@@ -129,14 +131,28 @@ function keysIn(table: Table, header: 'CC' | 'BCC'): string[] {
       `invalid message: {unacceptable_type_in_header,"${header}",${typeName(field)}}`,
     );
   }
-  return field.value.flatMap((key) => (key.type === 'S' ? [key.value.toString()] : []));
+  return field.value.flatMap((key) => {
+    if (key.type !== 'S') return [];
+    const text = key.value.toString();
+    // No binding has such a key.
+    return Buffer.byteLength(text) > KEY_BYTES_MAX ? [] : [text];
+  });
 }
 
-/** Milliseconds. As the delayed-message plug-in: what is no positive integer is no delay. */
+/**
+ * Milliseconds. As the delayed-message plug-in: what is no positive integer is no delay.
+ * @throws AmqpError 406
+ */
 function delayOf(table: Table): number {
   const field = table.get('x-delay');
   const delay = field?.type === 'S' ? Number(field.value.toString()) : integerOf(field);
-  return delay !== undefined && Number.isSafeInteger(delay) ? Math.max(0, delay) : 0;
+  if (delay === undefined || !Number.isInteger(delay)) return 0;
+  if (delay > EXPIRY_MAX_MS) {
+    throw preconditionFailed(
+      `invalid message: x-delay is ${delay}; it may be at most ${EXPIRY_MAX_MS} milliseconds`,
+    );
+  }
+  return Math.max(0, delay);
 }
 
 function deduplicationIdOf(table: Table): string | null {

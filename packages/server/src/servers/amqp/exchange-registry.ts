@@ -8,6 +8,7 @@ import {
 } from 'wherry';
 import type { Table } from '../../protocols/amqp/table.ts';
 import { bindingArguments } from './binding-arguments.ts';
+import { CountLimit } from './count-limit.ts';
 import { requireEqual, requireEqualArguments } from './equivalence.ts';
 import {
   alternateExchangeOf,
@@ -20,6 +21,8 @@ import { amqpError, isNotFound, notFound, preconditionFailed, resourceText } fro
 /** What an exchange.declare asks for. */
 export interface ExchangeDeclaration extends Omit<ExchangeTraits, 'isDelayed'> {
   readonly name: string;
+  /** Is called before the exchange is made, and throws what forbids that. */
+  readonly authorize?: () => void;
 }
 
 /** What a binding is to AMQP: with any part other, it is another one. */
@@ -50,10 +53,17 @@ export class ExchangeRegistry {
   readonly #binding = new Map<string, number>();
   readonly #deleting = new Map<string, Promise<void>>();
   readonly #unwatch: () => void;
+  readonly #exchangeLimit: CountLimit;
+  readonly #bindingLimit: CountLimit;
   #isSweepDue = false;
 
   constructor(parts: ExchangeRegistryParts) {
     this.#parts = parts;
+    const { port, vhost } = parts;
+    const countOf = (what: 'exchanges' | 'bindings'): CountLimit =>
+      new CountLimit(`${what} in vhost '${vhost}'`, () => port[what]().length);
+    this.#exchangeLimit = countOf('exchanges');
+    this.#bindingLimit = countOf('bindings');
     this.#unwatch = parts.port.watch((change) => this.#follow(change));
     for (const { exchange } of parts.port.bindings()) this.#bound(exchange);
   }
@@ -70,6 +80,8 @@ export class ExchangeRegistry {
       await this.#deleting.get(name);
       const present = port.findExchange(name);
       if (present !== undefined) return requireEqualExchange(declaration, present, what);
+      declaration.authorize?.();
+      this.#exchangeLimit.take();
       const alternateExchange = alternateExchangeOf(table, what);
       try {
         await mq.createExchange({
@@ -113,6 +125,7 @@ export class ExchangeRegistry {
     const { type } = this.check(source);
     if (destination.kind === 'exchange') this.check(destination.name);
     const config = bindConfig(request, bindingArguments(type, request.arguments));
+    this.#bindingLimit.take();
     this.#binding.set(source, (this.#binding.get(source) ?? 0) + 1);
     try {
       await this.#parts.mq.bind(config);

@@ -1,11 +1,11 @@
-import { type BrokerPort, type HeldMessage, LeaseLostError } from 'wherry';
+import { type BrokerPort, type HeldMessage, LeaseLostError, type Queue } from 'wherry';
 import type { Logger } from '../../telemetry/logger.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { OpenDelivery } from './channel-state.ts';
+import { LeaseEnds } from './lease-ends.ts';
 import { QueueFeed } from './queue-feed.ts';
 import { queueTraits } from './queue-traits.ts';
 
-/** Of messages in a store that others have open too: they see soon that this broker is gone. */
-const SHARED_LEASE_MS = 60_000;
 /** Where a broker that is gone lets go of all it held, however long the lease. */
 const OWN_LEASE_MS = 24 * 3_600_000;
 /** Extended this often within a lease: two tries may fail before it ends. */
@@ -27,6 +27,8 @@ export interface FeedsOptions {
   readonly vhost: string;
   /** Tells this broker from others on its store. */
   readonly instance: string;
+  /** Milliseconds: where others have the store open too, they soon get what a dead broker held. */
+  readonly sharedLease: number;
   readonly logger: Logger;
   /** A store's error is counted. */
   readonly countError: (error: unknown) => void;
@@ -41,13 +43,17 @@ export class Feeds {
   readonly holder: string;
   /** Milliseconds. */
   readonly leaseDuration: number;
+  readonly acknowledgements: Acknowledgements;
+  readonly leases: LeaseEnds;
   #extending: NodeJS.Timeout | null = null;
   #checking: NodeJS.Timeout | null = null;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
+    this.leases = new LeaseEnds(options.port);
+    this.acknowledgements = new Acknowledgements(this.leases);
     this.holder = `amqp:${options.instance}`;
-    this.leaseDuration = options.port.supports.shared ? SHARED_LEASE_MS : OWN_LEASE_MS;
+    this.leaseDuration = options.port.supports.shared ? options.sharedLease : OWN_LEASE_MS;
   }
 
   /** The queue's feed, for a consumer to be added to. */
@@ -61,7 +67,13 @@ export class Feeds {
         holder: this.holder,
         leaseDuration: this.leaseDuration,
         settled: this.settled,
-        failed: this.#failed,
+        acknowledgements: this.acknowledgements,
+        leases: this.leases,
+        failed: this.failed,
+        mayTakeAhead: () => {
+          const present = port.findQueue(queue);
+          return present !== undefined && !port.supports.shared && isPlain(present);
+        },
         idle: (idle) => {
           if (this.#feeds.get(queue) === idle) this.#feeds.delete(queue);
         },
@@ -71,9 +83,17 @@ export class Feeds {
     return feed;
   }
 
-  /** Whether a consumer here would get a message of the queue at once. */
+  /** Whether a consumer here may have a message of the queue now. */
   isWaiting(queue: string): boolean {
     return this.#feeds.get(queue)?.isWaiting ?? false;
+  }
+
+  /**
+   * Gives back what was taken of the queue and nobody has got.
+   * @returns resolves when it is there again; undefined: there is none
+   */
+  surrender(queue: string): Promise<void> | undefined {
+    return this.#feeds.get(queue)?.surrender();
   }
 
   /** Sees to what the channel's client has in hand. @returns how to stop */
@@ -91,7 +111,7 @@ export class Feeds {
     this.#checking ??= setInterval(() => this.#checkTimeouts(), TIMEOUT_CHECK_MS).unref();
   }
 
-  /** Told how a settlement ended that nobody waits for: what is not settled comes again. */
+  /** Told how a settlement ended that nobody waits for: what is not settled is tried again. */
   readonly settled = (error: Error | null): void => {
     // Its queue was deleted, or the message given to another meanwhile.
     if (error === null || error instanceof LeaseLostError) return;
@@ -104,14 +124,26 @@ export class Feeds {
     if (this.#extending !== null) clearInterval(this.#extending);
     if (this.#checking !== null) clearInterval(this.#checking);
     this.#holders.clear();
+    this.acknowledgements.close();
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();
+    this.leases.close();
   }
 
-  readonly #failed = (queue: string, error: unknown): void => {
+  /**
+   * Told of what could not be delivered.
+   * @param id of the message, if it is about one: it stays leased, so that it is not lost and those
+   *   behind it come
+   */
+  readonly failed = (queue: string, error: unknown, id?: string): void => {
     const { countError, logger, vhost } = this.#options;
     countError(error);
-    logger.error({ vhost, queue, err: error }, 'Messages could not be delivered');
+    if (id === undefined) {
+      logger.error({ vhost, queue, err: error }, 'Messages could not be delivered');
+    } else {
+      const fields = { vhost, queue, message: id, err: error };
+      logger.error(fields, 'A message cannot be delivered: it stays in its queue, leased');
+    }
   };
 
   async #extend(): Promise<void> {
@@ -140,4 +172,22 @@ export class Feeds {
       }
     }
   }
+}
+
+const plain = new WeakMap<Queue, boolean>();
+
+/**
+ * Whether nothing depends on which of a queue's messages wait and which are in hand: not which is
+ * next, which has to go, or how often one was handed out.
+ */
+function isPlain(queue: Queue): boolean {
+  let isSo = plain.get(queue);
+  if (isSo === undefined) {
+    const { isDeclared, deliveryLimit } = queueTraits(queue);
+    const { maxPriority, maxSize, maxBytes, messageTtl } = queue.settings;
+    const hasBounds = maxSize !== null || maxBytes !== null || messageTtl !== null;
+    isSo = isDeclared && deliveryLimit === null && maxPriority === 0 && !hasBounds;
+    plain.set(queue, isSo);
+  }
+  return isSo;
 }

@@ -17,6 +17,8 @@ export interface AmqpServerParts {
   readonly makeVhost: MakeVhost;
   /** For `amqp.tlsPort`; with `ca`, clients with a certificate of these authorities need no password. */
   readonly tls?: SecureContextOptions | undefined;
+  /** How long a client that is not read any more may read nothing, in milliseconds. Default: 60 s */
+  readonly stallMax?: number;
 }
 
 /** Where the server can be reached. */
@@ -33,10 +35,12 @@ const SOCKET = {
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
 } as const;
+const STALL_MAX_MS = 60_000;
 /** Why every connection ends when the broker does. */
 const SHUTDOWN = "broker forced connection closure with reason 'shutdown'";
 /** Why nobody may publish while more than `limits.inFlightBytes` waits to be stored. */
 const LOW_ON_MEMORY = 'low on memory';
+const IN_FLIGHT = 'in-flight';
 const TOLD_AFTER_MS = 1_000;
 /** How often it is told that there are too many connections. */
 const REFUSED_EVERY_MS = 10_000;
@@ -58,8 +62,8 @@ export class AmqpServer {
   readonly #sockets = new Set<Socket>();
   /** Sockets that have not spoken TLS yet, by where they come from. */
   readonly #greeting = new Map<string, Socket>();
-  /** Reasons why nobody may publish. */
-  readonly #alarms = new Set<string>();
+  /** Why nobody may publish, by who says so. */
+  readonly #alarms = new Map<string, string>();
   #memoryTimer: NodeJS.Timeout | undefined;
   #refusedAt = 0;
   #isClosing = false;
@@ -101,15 +105,18 @@ export class AmqpServer {
     this.#secure?.setSecureContext(renewed);
   }
 
-  /** Nobody may publish until this reason, and every other, is taken back: for alarms. */
-  block(reason: string): void {
-    this.#alarms.add(reason);
+  /**
+   * Nobody may publish until `source`, and every other, has taken it back.
+   * @param reason for the clients
+   */
+  block(source: string, reason: string): void {
+    this.#alarms.set(source, reason);
     if (this.#alarms.size > 1) return;
     for (const connection of this.connections.all()) connection.alarm.raise(reason);
   }
 
-  unblock(reason: string): void {
-    if (!this.#alarms.delete(reason) || this.#alarms.size > 0) return;
+  unblock(source: string): void {
+    if (!this.#alarms.delete(source) || this.#alarms.size > 0) return;
     for (const connection of this.connections.all()) connection.alarm.clear();
   }
 
@@ -160,8 +167,10 @@ export class AmqpServer {
       this.#greeting.delete(placeOf(socket));
       this.#serve(socket);
     });
-    server.on('tlsClientError', (error) => {
+    server.on('tlsClientError', (error, socket) => {
       context.logger.debug({ err: error }, 'A client of AMQP did not manage TLS');
+      // One that was too slow is left open otherwise.
+      socket.destroy();
     });
     return server;
   }
@@ -187,7 +196,7 @@ export class AmqpServer {
   }
 
   #serve(socket: Socket): void {
-    const { context, createChannel } = this.#parts;
+    const { context, createChannel, stallMax = STALL_MAX_MS } = this.#parts;
     const id = this.connections.nextId();
     const connection = new AmqpConnection({
       id,
@@ -196,6 +205,7 @@ export class AmqpServer {
       vhosts: this.vhosts,
       budget: this.#budget,
       createChannel,
+      stallMax,
       alarm: this.#alarms.values().next().value ?? null,
       ended: () => {
         this.connections.remove(id);
@@ -218,9 +228,11 @@ export class AmqpServer {
   /** Publishers are not read while too much is to be stored; when that takes long, they are told. */
   #memoryChanged(isFull: boolean): void {
     clearTimeout(this.#memoryTimer);
-    if (isFull)
-      this.#memoryTimer = setTimeout(() => this.block(LOW_ON_MEMORY), TOLD_AFTER_MS).unref();
-    else this.unblock(LOW_ON_MEMORY);
+    if (!isFull) this.unblock(IN_FLIGHT);
+    else {
+      const tell = (): void => this.block(IN_FLIGHT, LOW_ON_MEMORY);
+      this.#memoryTimer = setTimeout(tell, TOLD_AFTER_MS).unref();
+    }
   }
 
   async #allEnded(): Promise<void> {

@@ -6,16 +6,17 @@ export interface OutputOptions {
   readonly unreadMax: number;
   /** The client leaves a multiple of that unread, or has read most of it. */
   readonly clogged: (isClogged: boolean) => void;
-  /** It has read nothing at all for a long time, with so much to read. */
+  /** With so much to read, it has read nothing at all for `stallMax` milliseconds. */
   readonly abandoned: () => void;
+  readonly stallMax: number;
 }
 
 /** Answers are not stopped as deliveries are: a client that asks on and on must be. */
 const CLOGGED_FACTOR = 4;
+/** What is handed to the socket at once: that it has gone shows that the client reads. */
+const SLICE_BYTES = 256 * 1024;
 /** Deliveries go on when so much of the limit is left. */
 const DRAINED_SHARE = 0.5;
-/** How long a client that is not read any more may read nothing. */
-const ABANDONED_MS = 60_000;
 
 /** What a connection sends: once per turn of the event loop, all that was written in it. */
 export class Output {
@@ -30,6 +31,10 @@ export class Output {
   #isClogged = false;
   #clogTimer: NodeJS.Timeout | undefined;
   #hasSent = false;
+  /** What waits until the socket has sent what came before. */
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #isSending = false;
 
   constructor(socket: Socket, options: OutputOptions) {
     this.#socket = socket;
@@ -53,6 +58,12 @@ export class Output {
     return false;
   }
 
+  /** Whether answers, too, have to wait until the client has read. */
+  get isClogged(): boolean {
+    if (!this.#isClogged) this.#lookForClog();
+    return this.#isClogged;
+  }
+
   onDrain(listener: () => void): () => void {
     this.#drained.add(listener);
     return () => this.#drained.delete(listener);
@@ -71,32 +82,62 @@ export class Output {
   end(): void {
     if (this.#isEnded) return;
     this.#send();
+    for (const bytes of this.#waiting) this.#socket.write(bytes);
     this.#stop();
     this.#socket.end();
   }
 
   get #unread(): number {
-    return this.writer.length + this.#socket.writableLength;
+    return this.writer.length + this.#waitingBytes + this.#socket.writableLength;
   }
 
   #send(): void {
     if (this.#isEnded || this.writer.length === 0) return;
     this.#hasSent = true;
-    this.#socket.write(this.writer.take(), () => this.#clogTimer?.refresh());
+    const bytes = this.writer.take();
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#sendSlice();
     this.#look();
+  }
+
+  #sendSlice(): void {
+    if (this.#isSending || this.#waiting.length === 0) return;
+    this.#isSending = true;
+    this.#socket.cork();
+    for (let left = SLICE_BYTES; left > 0;) {
+      const bytes = this.#waiting.shift()!;
+      const slice = bytes.subarray(0, left);
+      if (slice.length < bytes.length) this.#waiting.unshift(bytes.subarray(left));
+      this.#waitingBytes -= slice.length;
+      left = this.#waiting.length === 0 ? 0 : left - slice.length;
+      if (left > 0) this.#socket.write(slice);
+      else this.#socket.write(slice, this.#sent);
+    }
+    this.#socket.uncork();
+  }
+
+  readonly #sent = (error?: Error | null): void => {
+    this.#isSending = false;
+    this.#clogTimer?.refresh();
+    if (this.#isEnded || error) return;
+    this.#sendSlice();
+    this.#look();
+  };
+
+  #lookForClog(): void {
+    const { unreadMax, stallMax, clogged, abandoned } = this.#options;
+    if (this.#isEnded || this.#unread <= unreadMax * CLOGGED_FACTOR) return;
+    this.#isClogged = true;
+    this.#clogTimer = setTimeout(abandoned, stallMax);
+    clogged(true);
   }
 
   #look(): void {
     if (this.#isEnded) return;
+    if (!this.#isClogged) this.#lookForClog();
     const { unreadMax, clogged } = this.#options;
-    const unread = this.#unread;
-    if (!this.#isClogged && unread > unreadMax * CLOGGED_FACTOR) {
-      this.#isClogged = true;
-      this.#clogTimer = setTimeout(this.#options.abandoned, ABANDONED_MS);
-      clogged(true);
-      return;
-    }
-    if (unread > unreadMax * DRAINED_SHARE) return;
+    if (this.#unread > unreadMax * DRAINED_SHARE) return;
     if (this.#isClogged) {
       this.#isClogged = false;
       clearTimeout(this.#clogTimer);
@@ -111,5 +152,7 @@ export class Output {
     this.#isEnded = true;
     clearTimeout(this.#clogTimer);
     this.#drained.clear();
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
   }
 }

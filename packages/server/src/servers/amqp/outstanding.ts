@@ -5,6 +5,16 @@
 export class Outstanding {
   #count = 0;
   #whenNone: (() => void)[] = [];
+  readonly #hurry: () => void;
+
+  /** @param hurry is called when somebody waits for it */
+  constructor(hurry: () => void = () => {}) {
+    this.#hurry = hurry;
+  }
+
+  get isNone(): boolean {
+    return this.#count === 0;
+  }
 
   begin(): void {
     this.#count++;
@@ -20,6 +30,7 @@ export class Outstanding {
   /** Resolves when all of it is done, well or not. */
   async settled(): Promise<void> {
     if (this.#count === 0) return;
+    this.#hurry();
     await new Promise<void>((resolve) => {
       this.#whenNone.push(resolve);
     });

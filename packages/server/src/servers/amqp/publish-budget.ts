@@ -1,11 +1,30 @@
+import type { StoredMessage } from 'wherry';
+
+/** What a message takes beside its bytes, about. */
+export const MESSAGE_OVERHEAD = 512;
+
+/** What a message takes that waits for something, in bytes: one without a payload is not nothing. */
+export function memoryOf({ body }: Pick<StoredMessage, 'body'>): number {
+  return body.length + MESSAGE_OVERHEAD;
+}
+
 /** New publishes are let in again when so much of the budget is left. */
 const ROOM_SHARE = 0.75;
+
+/** Who has bytes that wait for its client: bodies that have begun, and transactions. */
+export interface Reserver {
+  readonly reserved: number;
+  /** It has more than any other, and all together have too much: it must let go of it. */
+  overdrawn(): void;
+}
 
 /** Bytes of publishes that are not stored yet, over all connections of a broker. */
 export class PublishBudget {
   readonly #max: number;
   readonly #changed: (isFull: boolean) => void;
   readonly #waiting = new Set<() => void>();
+  readonly #reservers = new Set<Reserver>();
+  #reserved = 0;
   #held = 0;
   #wasFull = false;
 
@@ -34,6 +53,21 @@ export class PublishBudget {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resume of waiting) resume();
+  }
+
+  /**
+   * Counts what waits for clients by itself: nobody may be kept waiting for it, as it may never come.
+   * Above the limit, whoever has most loses it.
+   * @param bytes that are more; below 0, less
+   */
+  reserve(reserver: Reserver, bytes: number): void {
+    this.#reserved += bytes;
+    if (reserver.reserved > 0) this.#reservers.add(reserver);
+    else this.#reservers.delete(reserver);
+    if (bytes <= 0 || this.#reserved <= this.#max) return;
+    let most = reserver;
+    for (const other of this.#reservers) if (other.reserved > most.reserved) most = other;
+    most.overdrawn();
   }
 
   /** Calls back once, when there is room. */

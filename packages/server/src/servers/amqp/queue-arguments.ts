@@ -26,6 +26,8 @@ export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
 const QUEUE_TYPES: readonly string[] = ['classic', 'quorum'];
 const OVERFLOWS: readonly Overflow[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 const PRIORITY_MAX = 255;
+/** How long a message without any time lives on its way to a consumer that waits for it. */
+export const HAND_OVER_MS = 1_000;
 
 const queueVersion: ArgumentCheck = (value, all) => {
   const version = integerOf(value);
@@ -63,6 +65,9 @@ const CHECKS: Readonly<Record<string, ArgumentCheck>> = {
   'x-message-deduplication': boolean,
 };
 
+/** Every argument that means something for a queue. */
+export const QUEUE_ARGUMENTS: readonly string[] = Object.keys(CHECKS);
+
 /**
  * What RabbitMQ refuses on a queue of the other type. Not among them: x-max-priority of a quorum queue and
  * x-delivery-limit of a classic one, which RabbitMQ cannot do, and which work here.
@@ -97,7 +102,7 @@ export function queueTypeOf(table: Table): QueueType {
  */
 export function comparedArguments(received: Table, current: Table): readonly string[] {
   const isSameType = queueTypeOf(received) === queueTypeOf(current);
-  return Object.keys(CHECKS).filter((key) => key !== 'x-queue-type' || !isSameType);
+  return QUEUE_ARGUMENTS.filter((key) => key !== 'x-queue-type' || !isSameType);
 }
 
 /** @throws AmqpError 406 */
@@ -156,8 +161,8 @@ export function queueSettingsOf(table: Table): Omit<QueueConfig, 'name'> {
     boundOn: 'waiting',
     maxBytes: maxBytes === undefined ? null : Math.max(1, maxBytes),
     overflow: isBounded && overflowOf(table) === 'drop-head' ? 'drop-oldest' : 'reject',
-    // 0 says that only who waits already may have it.
-    messageTtl: messageTtl === undefined ? null : Math.max(1, messageTtl),
+    // 0 says that only who waits already may have it: so long it is on its way there.
+    messageTtl: messageTtl === 0 ? HAND_OVER_MS : (messageTtl ?? null),
     expiresAfterIdle: integerOf(table.get('x-expires')) ?? null,
     deadLetterExchange: textOf(table.get('x-dead-letter-exchange')) ?? null,
     deadLetterRoutingKey: textOf(table.get('x-dead-letter-routing-key')) ?? null,

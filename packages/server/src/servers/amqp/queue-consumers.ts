@@ -1,8 +1,9 @@
 import type { Table } from '../../protocols/amqp/table.ts';
+import type { Joined, LocalConsumers } from './peers/shared-queue.ts';
 import type { QueueTraits } from './queue-traits.ts';
 
 /** What a consumer has, and may have. */
-export interface ConsumerLoad {
+interface ConsumerLoad {
   readonly acknowledges: boolean;
   /** Messages that it may have in hand; 0: any number. */
   readonly prefetch: number;
@@ -16,7 +17,7 @@ export interface ConsumerRequest {
   readonly channel: number;
   readonly exclusive: boolean;
   readonly arguments: Table;
-  /** Of a queue with x-single-active-consumer: called once, when its turn has come. */
+  /** Of a queue with x-single-active-consumer: called when its turn has come. */
   readonly onActive?: () => void;
   /** For lists. Left out: it has nothing in hand. */
   readonly load?: () => ConsumerLoad;
@@ -34,24 +35,49 @@ export interface ConsumerSeat {
   remove(): Promise<void>;
 }
 
-interface Seat extends ConsumerSeat {
-  isActive: boolean;
+/** What the consumers at other brokers on the same store have to do with it. */
+export interface OtherConsumers {
+  /** Whether the one consumer that is active may be here. */
+  readonly isTurn: boolean;
+  /** A consumer has come: whether it may stay. */
+  join(exclusive: boolean): Joined | Promise<Joined>;
+  /** A consumer has gone. Calls `emptied` if the queue has none anywhere. */
+  leave(): Promise<void> | undefined;
 }
 
-/** The consumers of one queue, and whose turn it is. */
-export class QueueConsumers {
-  readonly #seats = new Set<Seat>();
-  readonly #isSingle: boolean;
-  readonly #onEmpty: () => Promise<void>;
+export interface QueueConsumersParts {
+  readonly traits: QueueTraits;
+  /** The queue has lost its last consumer. */
+  readonly onEmpty: () => Promise<void>;
+  /** Null: no other broker can have any. */
+  readonly shared: (local: LocalConsumers) => OtherConsumers | null;
+  /** All consumers have to go, and are to be told. */
+  readonly onEvicted: () => void;
+}
 
-  /** @param onEmpty called when the last consumer has gone */
-  constructor({ singleActiveConsumer }: QueueTraits, onEmpty: () => Promise<void>) {
-    this.#isSingle = singleActiveConsumer;
-    this.#onEmpty = onEmpty;
+/** The consumers of one queue at this broker, and whose turn it is. */
+export class QueueConsumers implements LocalConsumers {
+  readonly #seats = new Set<ConsumerSeat>();
+  /** Those of which is not known yet whether they may stay. */
+  readonly #waiting = new Set<ConsumerSeat>();
+  readonly #isSingle: boolean;
+  readonly #parts: QueueConsumersParts;
+  readonly #others: OtherConsumers | null;
+  /** Who knows that it is its turn. */
+  #active: ConsumerSeat | undefined;
+
+  constructor(parts: QueueConsumersParts) {
+    this.#parts = parts;
+    this.#isSingle = parts.traits.singleActiveConsumer;
+    this.#others = parts.shared(this);
   }
 
   get size(): number {
     return this.#seats.size;
+  }
+
+  get admitted(): number {
+    return this.#seats.size - this.#waiting.size;
   }
 
   /** Oldest first. */
@@ -59,35 +85,83 @@ export class QueueConsumers {
     return [...this.#seats];
   }
 
-  /** @returns undefined when it would have to be alone, or another is */
-  add(request: ConsumerRequest): ConsumerSeat | undefined {
+  /** @returns why not @throws StorageError */
+  async add(request: ConsumerRequest): Promise<ConsumerSeat | 'taken' | 'gone'> {
     const [first] = this.#seats;
-    if (first?.request.exclusive === true) return undefined;
-    if (request.exclusive && (first !== undefined || this.#isSingle)) return undefined;
-    const seat: Seat = {
-      request,
-      isActive: first === undefined || !this.#isSingle,
-      remove: async () => {
-        if (this.#seats.delete(seat)) await this.#removed(seat);
-      },
-    };
+    if (first?.request.exclusive === true) return 'taken';
+    if (request.exclusive && (first !== undefined || this.#isSingle)) return 'taken';
+    const seat = this.#seat(request);
+    // Before others are asked: who asks meanwhile is told of it.
     this.#seats.add(seat);
+    if (this.#others === null) {
+      this.#active ??= seat;
+      return seat;
+    }
+    let joined: Joined | null = null;
+    try {
+      const joining = this.#others.join(request.exclusive);
+      if (typeof joining !== 'string') this.#waiting.add(seat);
+      joined = typeof joining === 'string' ? joining : await joining;
+    } finally {
+      this.#waiting.delete(seat);
+      if (joined !== 'joined') await seat.remove();
+    }
+    if (joined !== 'joined') return joined;
+    if (!this.#seats.has(seat)) return 'gone';
+    if (this.#isFirst(seat)) this.#active ??= seat;
     return seat;
   }
 
   /** The queue is gone: whoever removes a consumer of it removes nothing. */
   clear(): void {
     this.#seats.clear();
+    this.#waiting.clear();
   }
 
-  #removed(seat: Seat): Promise<void> | undefined {
-    const [next] = this.#seats;
-    if (next === undefined) return this.#onEmpty();
-    // Others are active only where all are.
-    if (seat.isActive && !next.isActive) {
-      next.isActive = true;
-      next.request.onActive?.();
+  turnChanged(): void {
+    if (!this.#isSingle) return;
+    if (this.#others?.isTurn === false) {
+      this.#active = undefined;
+      return;
     }
-    return undefined;
+    const [first] = this.#seats;
+    if (first === this.#active) return;
+    this.#active = first;
+    first?.request.onActive?.();
+  }
+
+  emptied(): Promise<void> {
+    return this.#parts.onEmpty();
+  }
+
+  evict(): void {
+    this.clear();
+    this.#parts.onEvicted();
+  }
+
+  #seat(request: ConsumerRequest): ConsumerSeat {
+    const isActive = (): boolean => !this.#isSingle || this.#isFirst(seat);
+    const seat: ConsumerSeat = {
+      request,
+      get isActive() {
+        return isActive();
+      },
+      remove: async () => {
+        if (this.#seats.delete(seat)) await this.#removed();
+      },
+    };
+    return seat;
+  }
+
+  #isFirst(seat: ConsumerSeat): boolean {
+    const [first] = this.#seats;
+    return seat === first && this.#others?.isTurn !== false;
+  }
+
+  #removed(): Promise<void> | undefined {
+    if (this.#seats.size === 0) this.#active = undefined;
+    this.turnChanged();
+    if (this.#others !== null) return this.#others.leave();
+    return this.#seats.size === 0 ? this.emptied() : undefined;
   }
 }

@@ -1,4 +1,8 @@
 import { type BrokerPort, type HeldMessage, QueueNotFoundError } from 'wherry';
+import type { Acknowledgements } from './acknowledgements.ts';
+import type { LeaseEnds } from './lease-ends.ts';
+import { Outstanding } from './outstanding.ts';
+import { TakingAhead } from './taking-ahead.ts';
 
 /** Most messages that are taken in one call. */
 export const TAKE_MAX = 512;
@@ -19,7 +23,7 @@ export interface FeedConsumer {
   readonly credit: number;
   /** What all that name it may have together; null: each has its own credit. */
   readonly shares: { readonly room: number } | null;
-  /** Is asked only while it has credit. @throws DeserializationError, and nothing was delivered */
+  /** Is asked only while it has credit. @throws what cannot be delivered */
   deliver(held: HeldMessage): void;
 }
 
@@ -31,7 +35,12 @@ export interface FeedParts {
   readonly leaseDuration: number;
   /** Told how each settlement ended that nobody waits for. */
   readonly settled: (error: Error | null) => void;
-  readonly failed: (queue: string, error: unknown) => void;
+  readonly acknowledgements: Acknowledgements;
+  readonly leases: LeaseEnds;
+  /** @param id of the message that it was about */
+  readonly failed: (queue: string, error: unknown, id?: string) => void;
+  /** Whether messages may be taken that nobody may have yet. */
+  readonly mayTakeAhead: () => boolean;
   /** The last consumer has gone. */
   readonly idle: (feed: QueueFeed) => void;
 }
@@ -39,7 +48,7 @@ export interface FeedParts {
 /** Consumers of equal priority, and whose turn it is. */
 interface Level {
   readonly priority: number;
-  readonly consumers: FeedConsumer[];
+  consumers: FeedConsumer[];
   turn: number;
 }
 
@@ -63,19 +72,30 @@ export class QueueFeed {
   #isWoken = false;
   /** There was nothing, and nobody has said since that there is: more credit is of no use. */
   #isDry = false;
-  #size = 0;
+  readonly #members = new Set<FeedConsumer>();
+  /** Some that are not members any more still stand in the levels. */
+  #hasLeft = false;
   /** The store failed: it is asked again when the time has come, and not before. */
   #isResting = false;
   /** What a message weighs, lately; at first few are taken, in case they are heavy. */
   #bytes = TAKE_BYTES / 8;
+  readonly #ahead: TakingAhead;
+  /** The last call brought all that it was asked for. */
+  #hadPlenty = false;
+  /** What the present call brings beyond what consumers may have goes back at once. */
+  #isSurrendered = false;
+  /** Messages that are being taken, or go back to their places unseen. */
+  readonly #returning = new Outstanding();
 
   constructor(queue: string, isQuorum: boolean, parts: FeedParts) {
     this.queue = queue;
     this.isQuorum = isQuorum;
     this.#parts = parts;
+    this.#ahead = new TakingAhead((held) => this.#return(held));
   }
 
   add(consumer: FeedConsumer): void {
+    this.#sweep();
     if (this.#levels.length === 0) this.#begin();
     const { priority } = consumer;
     let at = this.#levels.findIndex((level) => level.priority <= priority);
@@ -84,33 +104,42 @@ export class QueueFeed {
       this.#levels.splice(at, 0, { priority, consumers: [], turn: 0 });
     }
     this.#levels[at]!.consumers.push(consumer);
-    this.#size++;
+    this.#members.add(consumer);
     this.#ready();
   }
 
   remove(consumer: FeedConsumer): void {
-    const at = this.#levels.findIndex(({ consumers }) => consumers.includes(consumer));
-    if (at < 0) {
-      if (this.#levels.length === 0) this.#parts.idle(this);
+    if (!this.#members.delete(consumer)) {
+      if (this.#members.size === 0) this.#parts.idle(this);
       return;
     }
-    const level = this.#levels[at]!;
-    const place = level.consumers.indexOf(consumer);
-    level.consumers.splice(place, 1);
-    this.#size--;
-    if (place < level.turn) level.turn--;
-    if (level.consumers.length === 0) this.#levels.splice(at, 1);
-    if (this.#levels.length === 0) this.#end();
+    this.#hasLeft = true;
+    if (this.#members.size > 0) return;
+    this.#sweep();
+    this.#end();
   }
 
-  /** Whether there is credit, and nothing was left when it was last looked. */
+  /** Takes those that have left out of the levels: all that a connection had, at once. */
+  #sweep(): void {
+    if (!this.#hasLeft) return;
+    this.#hasLeft = false;
+    const isMember = (consumer: FeedConsumer): boolean => this.#members.has(consumer);
+    for (const level of this.#levels) {
+      level.turn = level.consumers.slice(0, level.turn).filter(isMember).length;
+      level.consumers = level.consumers.filter(isMember);
+    }
+    const levels = this.#levels.filter(({ consumers }) => consumers.length > 0);
+    this.#levels.splice(0, Infinity, ...levels);
+  }
+
+  /** Whether somebody may have a message now. */
   get isWaiting(): boolean {
-    return this.#isDry && this.#wanted() > 0;
+    return this.#wanted() > 0;
   }
 
   /** A consumer may have more than before. */
   wake(): void {
-    if (!this.#isDry) this.#schedule();
+    if (!this.#isDry || this.#ahead.size > 0) this.#schedule();
   }
 
   /** The queue may have messages. */
@@ -121,15 +150,29 @@ export class QueueFeed {
 
   #schedule(): void {
     this.#isWoken = true;
-    if (this.#isScheduled || this.#isTaking || this.#isResting) return;
+    if (this.#isScheduled || this.#isResting) return;
+    if (this.#isTaking && this.#ahead.size === 0) return;
     this.#isScheduled = true;
     // What a client says in one go gives its credit in one go.
     queueMicrotask(this.#look);
   }
 
+  /**
+   * Gives back what lies ready for consumers and nobody has got, as if it had not been taken.
+   * @returns resolves when it is there again; undefined: there is none
+   */
+  surrender(): Promise<void> | undefined {
+    // Whoever may have some of it already comes first.
+    if (!this.#isClosed) this.#handOutStock();
+    this.#isSurrendered = true;
+    const hadAny = this.#ahead.end();
+    return hadAny || !this.#returning.isNone ? this.#returning.settled() : undefined;
+  }
+
   /** Nothing more is taken. */
   close(): void {
     this.#isClosed = true;
+    void this.surrender();
     this.#unlisten();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -149,14 +192,26 @@ export class QueueFeed {
 
   readonly #look = (): void => {
     this.#isScheduled = false;
-    if (this.#isTaking || this.#isClosed) return;
-    const max = this.#wanted();
-    if (max > 0) void this.#take(max);
+    if (this.#isClosed) return;
+    this.#handOutStock();
+    if (this.#isTaking || this.#isDry) return;
+    const credit = this.#wanted();
+    if (credit === 0 && !this.#ahead.isLow) return;
+    if (this.#ahead.size === 0) {
+      const mayBeAhead = this.#hadPlenty && this.#parts.mayTakeAhead();
+      this.#ahead.pace(credit, mayBeAhead);
+    }
+    void this.#take(Math.min(credit + this.#ahead.missing, this.#most));
   };
+
+  get #most(): number {
+    return Math.min(TAKE_MAX, Math.max(1, Math.floor(TAKE_BYTES / this.#bytes)));
+  }
 
   /** How many messages all consumers together may have, up to what one call takes. */
   #wanted(): number {
-    const most = Math.min(TAKE_MAX, Math.max(1, Math.floor(TAKE_BYTES / this.#bytes)));
+    this.#sweep();
+    const most = this.#most;
     let sum = 0;
     let used: Map<object, number> | null = null;
     for (const { consumers } of this.#levels) {
@@ -164,7 +219,7 @@ export class QueueFeed {
         let { credit } = consumer;
         if (credit <= 0) continue;
         const { shares } = consumer;
-        if (this.#size > 1 && shares !== null) {
+        if (this.#members.size > 1 && shares !== null) {
           used ??= new Map();
           const before = used.get(shares) ?? 0;
           credit = Math.min(credit, shares.room - before);
@@ -181,10 +236,13 @@ export class QueueFeed {
     const { port, holder, leaseDuration, failed } = this.#parts;
     this.#isTaking = true;
     this.#isWoken = false;
+    this.#isSurrendered = false;
+    this.#returning.begin();
     // What comes from now on is told of after this.
     this.#isDry = false;
     let isEmpty = false;
     let wait = LOOK_EVERY_MS;
+    this.#parts.acknowledgements.flush();
     try {
       const { messages, retryIn } = await port.take(this.queue, {
         consumerId: holder,
@@ -192,6 +250,7 @@ export class QueueFeed {
         leaseDuration,
         bound: true,
       });
+      this.#hadPlenty = messages.length === max;
       this.#handOut(messages);
       // There may be more behind those, also when they were fewer than asked for.
       if (messages.length > 0) this.#isWoken = true;
@@ -205,32 +264,59 @@ export class QueueFeed {
       wait = ERROR_DELAY_MS;
     }
     this.#isTaking = false;
+    this.#returning.end();
     if (this.#isWoken) this.#schedule();
     else if (wait < LOOK_EVERY_MS) this.#sleep(wait);
     else this.#isDry = isEmpty;
   }
 
   #handOut(messages: readonly HeldMessage[]): void {
-    const { port, settled } = this.#parts;
     for (const held of messages) {
       const heavier = held.stored.bytes - this.#bytes;
       this.#bytes += heavier * (heavier > 0 ? HEAVIER : LIGHTER);
-      const consumer = this.#next();
-      if (consumer === null) {
-        port.giveBack(held, 'unstarted', settled);
-        continue;
-      }
-      try {
-        consumer.deliver(held);
-      } catch (error) {
-        this.#parts.failed(this.queue, error);
-        port.fail(held, 'rejected', settled);
-      }
+      // What was taken before comes first.
+      const consumer = this.#ahead.size > 0 ? null : this.#next();
+      if (consumer !== null) this.#deliver(consumer, held);
+      else if (this.#isSurrendered || this.#isClosed || !this.#parts.mayTakeAhead()) {
+        this.#return(held);
+      } else this.#ahead.add(held);
     }
+    if (messages.length > 0) this.#ahead.used();
+  }
+
+  #handOutStock(): void {
+    if (this.#ahead.size === 0) return;
+    const now = Date.now();
+    for (let consumer = this.#next(); consumer !== null; consumer = this.#next()) {
+      const held = this.#ahead.shift();
+      if (held === undefined) break;
+      const { expiresAt } = held.stored;
+      if (expiresAt === null || expiresAt > now) this.#deliver(consumer, held);
+      else this.#return(held);
+    }
+    this.#ahead.used();
+  }
+
+  #deliver(consumer: FeedConsumer, held: HeldMessage): void {
+    try {
+      consumer.deliver(held);
+    } catch (error) {
+      // It stays leased: to the next it would be of no more use, and it must not be lost.
+      this.#parts.failed(this.queue, error, held.id);
+    }
+  }
+
+  #return(held: HeldMessage): void {
+    this.#returning.begin();
+    this.#parts.leases.giveBack(held, 'unstarted', (error) => {
+      this.#parts.settled(error);
+      this.#returning.end();
+    });
   }
 
   /** Who gets the next message. */
   #next(): FeedConsumer | null {
+    this.#sweep();
     for (const level of this.#levels) {
       const { consumers } = level;
       for (let i = 0; i < consumers.length; i++) {

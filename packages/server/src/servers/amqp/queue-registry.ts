@@ -8,6 +8,7 @@ import {
   type TopologyChange,
 } from 'wherry';
 import type { Table } from '../../protocols/amqp/table.ts';
+import { CountLimit } from './count-limit.ts';
 import { requireEqual, requireEqualArguments } from './equivalence.ts';
 import { ExclusiveQueues } from './exclusive-queues.ts';
 import {
@@ -16,6 +17,8 @@ import {
   type DeclaredProperties,
   queueSettingsOf,
 } from './queue-arguments.ts';
+import type { SharedConsumers } from './peers/shared-consumers.ts';
+import type { LocalConsumers, SharedQueue } from './peers/shared-queue.ts';
 import { type ConsumerRequest, type ConsumerSeat, QueueConsumers } from './queue-consumers.ts';
 import { queueAttributes, queueTraits } from './queue-traits.ts';
 import {
@@ -35,6 +38,8 @@ export interface QueueDeclaration extends DeclaredProperties {
   readonly name: string;
   readonly arguments: Table;
   readonly connectionId: string;
+  /** Is called before the queue is made, and throws what forbids that. */
+  readonly authorize?: () => void;
 }
 
 /** What a queue.declare-ok tells. */
@@ -51,6 +56,8 @@ export interface QueueRegistryParts {
   readonly port: BrokerPort;
   /** Tells this broker from others on its store, which have connections of the same ids. */
   readonly instance: string;
+  /** Null, or left out: no other broker has the store. */
+  readonly shared?: SharedConsumers | null;
   /** Is told what went wrong where nobody waits for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -60,6 +67,8 @@ interface QueueUse {
   /** Of its incarnation. */
   readonly number: number;
   readonly consumers: QueueConsumers;
+  /** Null: no other broker can have consumers of it. */
+  readonly shared: SharedQueue | null;
   readonly whenDeleted: Set<() => void>;
 }
 
@@ -71,13 +80,15 @@ export class QueueRegistry {
   readonly #parts: QueueRegistryParts;
   readonly #uses = new Map<string, QueueUse>();
   readonly #exclusive = new ExclusiveQueues();
+  readonly #limit: CountLimit;
   /** Queues on their way out: to clients they are gone. */
   readonly #deleting = new Map<string, Promise<number>>();
   readonly #stop: readonly (() => void)[];
 
   constructor(parts: QueueRegistryParts) {
     this.#parts = parts;
-    const { port } = parts;
+    const { port, vhost } = parts;
+    this.#limit = new CountLimit(`queues in vhost '${vhost}'`, () => port.queues().length);
     this.#stop = [
       port.watch((change) => this.#follow(change)),
       port.countConsumersWith((name) => this.#uses.get(name)?.consumers.size ?? 0),
@@ -133,7 +144,8 @@ export class QueueRegistry {
     this.check(name, connectionId);
     const { messageCount, consumerCount } = await this.#describe(name);
     if (ifEmpty && messageCount > 0) throw preconditionFailed(`${what} not empty`);
-    if (ifUnused && consumerCount > 0) throw preconditionFailed(`${what} in use`);
+    const isElsewhere = this.#uses.get(name)?.shared?.isElsewhere === true;
+    if (ifUnused && (consumerCount > 0 || isElsewhere)) throw preconditionFailed(`${what} in use`);
     return this.#delete(name, messageCount, ifEmpty);
   }
 
@@ -147,11 +159,12 @@ export class QueueRegistry {
     }
   }
 
-  /** @throws AmqpError 404, 405; 403 when it would have to be alone, or another is */
-  addConsumer(name: string, request: ConsumerRequest): ConsumerSeat {
+  /** @throws AmqpError 404, 405; 403 when it would have to be alone, or another is; StorageError */
+  async addConsumer(name: string, request: ConsumerRequest): Promise<ConsumerSeat> {
     const queue = this.check(name, request.connectionId);
-    const seat = this.#useOf(queue).consumers.add(request);
-    if (seat === undefined) throw inExclusiveUse(name, this.#parts.vhost);
+    const seat = await this.#useOf(queue).consumers.add(request);
+    if (seat === 'taken') throw inExclusiveUse(name, this.#parts.vhost);
+    if (seat === 'gone') throw notFound('queue', name, this.#parts.vhost);
     return seat;
   }
 
@@ -172,6 +185,11 @@ export class QueueRegistry {
     return () => whenDeleted.delete(listener);
   }
 
+  /** Deletes queues of connections that are gone. Never rejects. */
+  async discardAll(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#discard(name)));
+  }
+
   /** The connection has ended: its exclusive queues go. Never rejects. */
   async connectionClosed(connectionId: string): Promise<void> {
     const names = await this.#exclusive.closed(connectionId);
@@ -180,7 +198,7 @@ export class QueueRegistry {
       const queue = this.#find(name);
       return queue !== undefined && queueTraits(queue).owner === owner;
     });
-    await Promise.all(left.map((name) => this.#discard(name)));
+    await this.discardAll(left);
   }
 
   close(): void {
@@ -202,6 +220,8 @@ export class QueueRegistry {
         port.touch(name);
         return this.#describe(name);
       }
+      declaration.authorize?.();
+      this.#limit.take();
       checkQueueArguments(table, declaration, what);
       const settings = {
         ...queueSettingsOf(table),
@@ -297,11 +317,13 @@ export class QueueRegistry {
     const onEmpty = async (): Promise<void> => {
       if (traits.autoDelete) await this.#discard(queue.name);
     };
-    const use: QueueUse = {
-      number: queue.number,
-      consumers: new QueueConsumers(traits, onEmpty),
-      whenDeleted: new Set(),
-    };
+    const whenDeleted: QueueUse['whenDeleted'] = new Set();
+    let others: SharedQueue | null = null;
+    const shared = (local: LocalConsumers): SharedQueue | null =>
+      (others = this.#parts.shared?.of(queue, local) ?? null);
+    const onEvicted = (): void => tellAll(whenDeleted);
+    const consumers = new QueueConsumers({ traits, onEmpty, shared, onEvicted });
+    const use: QueueUse = { number: queue.number, consumers, shared: others, whenDeleted };
     this.#uses.set(queue.name, use);
     return use;
   }
@@ -316,12 +338,20 @@ export class QueueRegistry {
     if (use === undefined || isThere) return;
     this.#uses.delete(name);
     use.consumers.clear();
-    for (const listener of use.whenDeleted) listener();
+    this.#parts.shared?.removed(name);
+    tellAll(use.whenDeleted);
   }
 
   #amqpError(error: unknown, name: string): unknown {
     return amqpError(error, { kind: 'queue', name, vhost: this.#parts.vhost });
   }
+}
+
+/** Each is told once. */
+function tellAll(listeners: Set<() => void>): void {
+  const told = [...listeners];
+  listeners.clear();
+  for (const listener of told) listener();
 }
 
 /** Of a queue whose client leaves the name to the server. */

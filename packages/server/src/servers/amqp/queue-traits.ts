@@ -22,6 +22,8 @@ export interface QueueTraits extends DeclaredProperties {
   readonly deliveryLimit: number | null;
   readonly singleActiveConsumer: boolean;
   readonly overflow: Overflow;
+  /** Why nothing may wait in it: its messages have no time, or no room; null: they may. */
+  readonly forbidsWaiting: 'expired' | 'overflow' | null;
   /** Milliseconds that a consumer may take for a message; null: as long as it likes. */
   readonly consumerTimeout: number | null;
   /** x-message-deduplication: the header x-deduplication-header counts. */
@@ -66,9 +68,16 @@ function readTraits(queue: Queue): QueueTraits {
     deliveryLimit: deliveryLimit < 0 ? null : deliveryLimit,
     singleActiveConsumer: isTrue(table, 'x-single-active-consumer'),
     overflow: stored === null ? overflowOfSettings(queue) : overflowOf(table),
+    forbidsWaiting: forbidsWaiting(table),
     consumerTimeout: integerOf(table.get('x-consumer-timeout')) ?? null,
     deduplicates: isTrue(table, 'x-message-deduplication'),
   };
+}
+
+function forbidsWaiting(table: Table): QueueTraits['forbidsWaiting'] {
+  const isNothing = (key: string): boolean => integerOf(table.get(key)) === 0;
+  if (isNothing('x-max-length') || isNothing('x-max-length-bytes')) return 'overflow';
+  return isNothing('x-message-ttl') ? 'expired' : null;
 }
 
 function overflowOfSettings({ settings }: Queue): Overflow {

@@ -15,12 +15,16 @@ export type PauseReason =
   /** The broker closes. */
   | 'closing';
 
+/** How often it may be resumed in one turn of the event loop. */
+const RESUMES_IN_TURN = 8;
+
 /** Whether a connection is read: it is not as long as there is one reason or more. */
 export class Reading {
   readonly #socket: Socket;
   readonly #resumed: () => void;
   readonly #reasons = new Set<PauseReason>();
   #isFree = false;
+  #inTurn = 0;
 
   /** @param resumed is called before the socket is read again: something may have been left over */
   constructor(socket: Socket, resumed: () => void) {
@@ -54,9 +58,14 @@ export class Reading {
     this.#readOn();
   }
 
-  /** Later: who resumes may be in the middle of working on what has been read. */
+  /**
+   * Later: who resumes may be in the middle of working on what has been read. What is read then may
+   * be a reason to pause and to resume, and so on: in other turns, so that others have theirs.
+   */
   #readOn(): void {
-    queueMicrotask(() => {
+    if (this.#inTurn === 0) setImmediate(() => (this.#inTurn = 0));
+    const begin = ++this.#inTurn > RESUMES_IN_TURN ? setImmediate : queueMicrotask;
+    begin(() => {
       if (this.#reasons.size > 0) return;
       this.#resumed();
       // What was left over may have been a reason to pause again.

@@ -8,6 +8,8 @@ export interface RightsParts {
   readonly session: Session;
   /** For the throttle. */
   readonly address: string;
+  /** Something else than before may be done here. */
+  readonly changed: () => void;
   /** Nothing may be done here any more. */
   readonly lost: (reason: string) => void;
 }
@@ -23,7 +25,7 @@ export class Rights {
 
   /** Takes the rights that the user has now, and from now on each time that they change. */
   watch(): void {
-    const { access, session, lost } = this.#parts;
+    const { access, session, changed, lost } = this.#parts;
     this.stop();
     const { user, vhost } = session;
     const identity = access.authenticator.renew(session.identity);
@@ -31,6 +33,7 @@ export class Rights {
       lost(`user '${user}' may not log in any more`);
     } else if (session.become({ identity, user })) {
       this.#unwatch = access.whenRevoked(identity, () => this.watch());
+      changed();
     } else {
       lost(`user '${user}' has no access to vhost '${vhost.name}' any more`);
     }

@@ -5,7 +5,7 @@ import type { FrameWriter } from '../../protocols/amqp/frame-writer.ts';
 import type { AmqpContext, AmqpVhost, ChannelHost } from './contracts.ts';
 import type { Login } from './login.ts';
 import type { Output } from './output.ts';
-import type { PublishBudget } from './publish-budget.ts';
+import type { PublishBudget, Reserver } from './publish-budget.ts';
 import type { Reading } from './reading.ts';
 
 export interface SessionParts {
@@ -25,7 +25,7 @@ export interface SessionParts {
 const HELD_MAX = 16 * 2 ** 20;
 
 /** A connection that has been opened, as its channels see it. */
-export class Session implements ChannelHost {
+export class Session implements ChannelHost, Reserver {
   readonly connectionId: string;
   readonly broker: AmqpContext;
   readonly vhost: AmqpVhost;
@@ -33,12 +33,17 @@ export class Session implements ChannelHost {
   readonly clientCapabilities: ReadonlySet<string>;
   readonly writer: FrameWriter;
   readonly fail: SessionParts['fail'];
+  bytesInHand = 0;
+  transactionBytes = 0;
+  readonly consumers: Set<object> = new Set();
+  reserved = 0;
   readonly #output: Output;
   readonly #reading: Reading;
   readonly #budget: PublishBudget;
   readonly #closing = new Set<() => void | Promise<void>>();
   #login: Login;
   #held = 0;
+  #hasEnded = false;
   #whenStored: (() => void) | null = null;
 
   constructor(parts: SessionParts) {
@@ -80,6 +85,11 @@ export class Session implements ChannelHost {
     return this.#output.mayDeliver;
   }
 
+  /** Whether answers, too, have to wait until the client has read. */
+  get isClogged(): boolean {
+    return this.#output.isClogged;
+  }
+
   onDrain(listener: () => void): () => void {
     return this.#output.onDrain(listener);
   }
@@ -101,6 +111,19 @@ export class Session implements ChannelHost {
     this.#whenStored = null;
   }
 
+  reserve(bytes: number): void {
+    this.reserved += bytes;
+    this.#budget.reserve(this, bytes);
+  }
+
+  overdrawn(): void {
+    const { inFlightBytes } = this.broker.config.limits;
+    const explanation =
+      `all connections together have begun more than ${inFlightBytes} bytes of bodies and ` +
+      `transactions, and this one most of them: ${this.reserved}; see limits.inFlightBytes`;
+    this.fail(new AmqpError('resource-error', explanation));
+  }
+
   /** Resolves when all that was published is stored, or refused. */
   async stored(): Promise<void> {
     if (this.#held === 0) return;
@@ -118,6 +141,12 @@ export class Session implements ChannelHost {
   }
 
   onClose(listener: () => void | Promise<void>): () => void {
+    if (this.#hasEnded) {
+      void Promise.resolve()
+        .then(listener)
+        .catch(() => {});
+      return () => {};
+    }
     this.#closing.add(listener);
     return () => this.#closing.delete(listener);
   }
@@ -125,6 +154,7 @@ export class Session implements ChannelHost {
   /** Its channels have closed: what is its own goes. Never rejects. */
   async end(): Promise<void> {
     this.#budget.forget(this.#readOn);
+    this.#hasEnded = true;
     const listeners = [...this.#closing];
     this.#closing.clear();
     await Promise.allSettled(

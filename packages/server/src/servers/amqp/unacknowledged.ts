@@ -1,7 +1,9 @@
-import type { BrokerPort, HeldMessage } from 'wherry';
+import { type HeldMessage, readContent } from 'wherry';
 import { AmqpError } from '../../protocols/amqp/errors.ts';
 import type { ChannelState, OpenDelivery } from './channel-state.ts';
+import type { AmqpVhost } from './contracts.ts';
 import type { Settlement } from './pending-transaction.ts';
+import { memoryOf } from './publish-budget.ts';
 import { queueTraits } from './queue-traits.ts';
 
 type Ended = (error: Error | null) => void;
@@ -40,31 +42,81 @@ export function takeDeliveries(channel: ChannelState, tag: number): OpenDelivery
 
 /** Ends the lease of a delivery that was taken, in the way that the client has said. */
 export function settle(
-  { host, outstanding }: ChannelState,
+  channel: ChannelState,
   { consumer, held }: OpenDelivery,
   as: Settlement,
-  done: Ended = host.vhost.feeds.settled,
+  done: Ended | null = null,
 ): void {
-  consumer?.ended();
-  const { port } = host.vhost;
+  const { host, outstanding } = channel;
+  const { vhost } = host;
+  const { feeds } = vhost;
+  if (held !== null) letGo(channel, held);
+  // What goes back comes before what has waited behind it: only then may its consumer have more.
+  const goesBack = held !== null && as === 'requeue';
+  if (goesBack) void feeds.surrender(held.queue.name);
+  if (!goesBack) consumer?.ended();
   // It took too long, and somebody else has it.
-  if (held === null) return done(null);
-  if (as === 'acknowledge') return port.settle(held, done);
+  if (held === null) return done?.(null);
   outstanding.begin();
+  if (as !== 'acknowledge') feeds.acknowledgements.flush();
+  if (as === 'acknowledge' && done === null) {
+    feeds.acknowledgements.add(held, channel.acknowledged);
+    return;
+  }
   const ended: Ended = (error) => {
-    done(error);
+    if (goesBack) consumer?.ended();
+    (done ?? feeds.settled)(error);
     outstanding.end();
   };
-  if (as === 'reject') port.fail(held, 'rejected', ended);
-  else requeue(port, held, ended);
+  const { leases } = feeds;
+  if (as === 'acknowledge') return leases.settle(held, ended);
+  if (as === 'reject') leases.fail(held, 'rejected', ended);
+  else requeue(vhost, held, ended);
 }
 
 /** A message goes back to its place, unless that has happened too often. */
-export function requeue(port: BrokerPort, held: HeldMessage, done: Ended): void {
+export function requeue(
+  { feeds, port }: Pick<AmqpVhost, 'feeds' | 'port'>,
+  held: HeldMessage,
+  done: Ended,
+): void {
   const queue = port.findQueue(held.queue.name);
   const limit = (queue && queueTraits(queue).deliveryLimit) ?? Infinity;
-  if (held.stored.deliveryCount > limit) port.fail(held, 'delivery-limit', done);
-  else port.giveBack(held, 'requeue', done);
+  if (held.stored.deliveryCount > limit) feeds.leases.fail(held, 'delivery-limit', done);
+  else feeds.leases.giveBack(held, 'requeue', done);
+}
+
+/** Bodies up to this size are not worth a copy of what stands before the payload. */
+const KEPT_BODY_MAX = 1_024;
+const NOTHING = Buffer.alloc(0);
+
+/** A message was written to its client, which has it in hand from now on. */
+export function keep(
+  { host, unacknowledged }: ChannelState,
+  { held, ...rest }: OpenDelivery & { readonly held: HeldMessage },
+): void {
+  const kept = withoutPayload(held);
+  host.bytesInHand += memoryOf(kept.stored);
+  unacknowledged.set(rest.tag, { ...rest, held: kept });
+}
+
+/** The client does not have it in hand any more. */
+export function letGo({ host }: ChannelState, { stored }: HeldMessage): void {
+  host.bytesInHand -= memoryOf(stored);
+}
+
+/**
+ * The payload is in the store: in memory it would be held for as long as a client likes that has any
+ * number of messages in hand. What stands before it says where the message goes when it dies.
+ */
+function withoutPayload(held: HeldMessage): HeldMessage {
+  const { stored } = held;
+  const { body, encoding } = stored;
+  if (body.length <= KEPT_BODY_MAX) return held;
+  if (typeof body === 'string') return { ...held, stored: { ...stored, body: '' } };
+  const headBytes = encoding === 'amqp' ? body.length - readContent(body).payload.length : 0;
+  const head = headBytes === 0 ? NOTHING : Buffer.from(body.subarray(0, headBytes));
+  return { ...held, stored: { ...stored, body: head } };
 }
 
 /** Gives back what the client has in hand. Resolves when all of it may be had again. */

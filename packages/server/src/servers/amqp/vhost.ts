@@ -1,14 +1,21 @@
-import { brokerPort, type BrokerPort, type ExchangeType, type MessageQueueSystem } from 'wherry';
+import {
+  brokerPort,
+  type BrokerPort,
+  type Driver,
+  type ExchangeType,
+  type MessageQueueSystem,
+} from 'wherry';
 import { tableOf } from '../../protocols/amqp/table.ts';
 import { LateDefinitions } from '../../vhosts/late-definitions.ts';
 import type { AmqpContext, AmqpVhost } from './contracts.ts';
 import { DirectReplies } from './direct-replies.ts';
 import { ExchangeRegistry } from './exchange-registry.ts';
-import { exchangeTraits } from './exchange-traits.ts';
 import { Feeds } from './feeds.ts';
+import { removeTransient } from './leftovers.ts';
+import { joinPeers } from './peers/join-peers.ts';
+import { Peers } from './peers/peers.ts';
+import { SharedConsumers } from './peers/shared-consumers.ts';
 import { QueueRegistry } from './queue-registry.ts';
-import { queueTraits } from './queue-traits.ts';
-import { isNotFound } from './refuse.ts';
 
 interface Predeclared {
   readonly name: string;
@@ -26,6 +33,9 @@ const PREDECLARED: readonly Predeclared[] = [
   { name: 'amq.rabbitmq.trace', type: 'topic', internal: true },
 ];
 
+/** A broker that hangs for a moment keeps the messages that its clients have in hand. */
+const LEASE_PER_TIMEOUT = 2;
+
 /**
  * Begins to serve a virtual host over AMQP.
  * @throws StorageError
@@ -36,17 +46,44 @@ export async function makeVhost(
   context: AmqpContext,
 ): Promise<AmqpVhost> {
   const port = brokerPort(mq);
-  const { instance, logger, telemetry } = context;
-  const countError = (error: unknown): void => telemetry.countError(error);
+  const { logger, telemetry } = context;
   const onError = (error: unknown): void => {
-    countError(error);
-    logger.error({ vhost: name, err: error }, 'A queue or an exchange could not be deleted');
+    telemetry.countError(error);
+    logger.error({ vhost: name, err: error }, 'A virtual host is not tidied up as it should be');
   };
+  const parts = { name, mq, port, context, onError };
+  const peers = await openPeers(parts);
+  try {
+    return await beginVhost(parts, peers);
+  } catch (error) {
+    await peers?.close();
+    throw error;
+  }
+}
+
+interface VhostParts {
+  readonly name: string;
+  readonly mq: MessageQueueSystem;
+  readonly port: BrokerPort;
+  readonly context: AmqpContext;
+  readonly onError: (error: unknown) => void;
+}
+
+/** @param peers null: no other broker has the store */
+async function beginVhost(
+  { name, mq, port, context, onError }: VhostParts,
+  peers: Peers | null,
+): Promise<AmqpVhost> {
+  const { config, instance, logger, telemetry } = context;
+  const countError = (error: unknown): void => telemetry.countError(error);
+  const shared = peers && new SharedConsumers({ peers, onError });
+  const queues = new QueueRegistry({ vhost: name, mq, port, instance, shared, onError });
   // Where brokers share a store, it is the others' too: they may be using what looks left behind.
-  if (!port.supports.shared) await removeTransient(mq, port);
+  if (peers === null) await removeTransient(mq, port);
+  else await joinPeers(peers, { shared: shared!, mq, port, queues });
   const exchanges = new ExchangeRegistry({ vhost: name, mq, port, onError });
-  const queues = new QueueRegistry({ vhost: name, mq, port, instance, onError });
-  const feeds = new Feeds({ port, vhost: name, instance, logger, countError });
+  const sharedLease = config.amqp.brokerTimeout * LEASE_PER_TIMEOUT;
+  const feeds = new Feeds({ port, vhost: name, instance, sharedLease, logger, countError });
   for (const exchange of PREDECLARED) await predeclare(exchanges, port, exchange);
   // Some may have lost their last binding with what was removed.
   await exchanges.settled();
@@ -57,27 +94,21 @@ export async function makeVhost(
     feeds.close();
     queues.close();
     exchanges.close();
+    shared?.close();
+    await peers?.close();
   };
   return { name, mq, port, queues, exchanges, feeds, replyTo, late, close };
 }
 
-/** What does not survive a broker's end, and was there when it ended. */
-async function removeTransient(mq: MessageQueueSystem, port: BrokerPort): Promise<void> {
-  const queues = port.queues().filter((queue) => {
-    const { durable, exclusive } = queueTraits(queue);
-    return !durable || exclusive;
-  });
-  for (const { name } of queues) await unlessGone(mq.deleteQueue(name, { force: true }));
-  const exchanges = port.exchanges().filter((exchange) => !exchangeTraits(exchange).durable);
-  for (const { name } of exchanges) await unlessGone(mq.deleteExchange(name));
-}
-
-async function unlessGone(deletion: Promise<unknown>): Promise<void> {
-  try {
-    await deletion;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+/** @returns null: no other broker has the store @throws StorageError */
+async function openPeers({ name, mq, port, context, onError }: VhostParts): Promise<Peers | null> {
+  if (!port.supports.shared) return null;
+  const { config, instance, logger } = context;
+  const store = mq.storage as Driver;
+  const onDeath = (broker: string): void => {
+    logger.warn({ vhost: name, broker }, 'Another broker is dead: what it had is cleared');
+  };
+  return Peers.open({ store, instance, timeout: config.amqp.brokerTimeout, onError, onDeath });
 }
 
 async function predeclare(

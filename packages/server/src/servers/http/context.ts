@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { SecureContextOptions } from 'node:tls';
 import type { Access } from '../../access/access.ts';
+import type { Alarms } from '../../alarms/alarms.ts';
 import type { BrokerConfig } from '../../config/config.ts';
 import type { AmqpSide } from '../../protocols/management/amqp-side.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -13,6 +14,8 @@ export interface BrokerContext {
   readonly startedAt: number;
   readonly config: BrokerConfig;
   readonly telemetry: Telemetry;
+  /** Why nobody may send for now. */
+  readonly alarms: Alarms;
   readonly vhosts: VirtualHosts;
   readonly access: Access;
   /** The AMQP server: what it declares, and whom it serves. Null: there is none. */

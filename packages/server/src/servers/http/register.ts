@@ -13,9 +13,11 @@ import {
 import { parse } from '../../protocols/http/mistakes.ts';
 import { VhostNotFoundError } from '../../vhosts/errors.ts';
 import { checkAccess, requireAction } from './access-hooks.ts';
+import { refuseIfAlarmed } from './alarmed.ts';
 import { JSON_TYPE, checkLength, closeUnlessRead, declaredLength, parseBodies } from './body.ts';
 import { whenOver } from './client-gone.ts';
 import { type BrokerContext, DEFAULT_VHOST } from './context.ts';
+import { requireUnlocked, usesQueue } from './locked-queues.ts';
 import { BASE, type Call, type Method, pathOf, type Route } from './route.ts';
 import { ROUTES } from './route-table.ts';
 import type { Services } from './services.ts';
@@ -125,9 +127,12 @@ function addRoute(
         const mq = systemOf(vhost, broker);
         const { rule } = route;
         if (rule.kind === 'resource' && rule.of === 'queue' && method !== 'PUT') {
-          const name = (request.params as Record<string, string>)[rule.param]!;
-          await services.lateQueues.know(mq, name);
+          await services.lateQueues.know(mq, queueOf(request, route));
         }
+        if (route.scope !== 'management' && usesQueue(route)) {
+          requireUnlocked(mq, request.identity!, queueOf(request, route));
+        }
+        if (route.takesMessages === true) refuseIfAlarmed(broker);
         holdBody(request, route, services);
       },
       handler: (request, reply) => {
@@ -159,6 +164,10 @@ function addRoute(
       }),
     });
   }
+}
+
+function queueOf({ params }: FastifyRequest, { rule }: Route): string {
+  return rule.kind === 'resource' ? (params as Record<string, string>)[rule.param]! : '';
 }
 
 /** @throws UnsupportedMediaTypeError, TooLargeError, OverloadedError before the body is read */

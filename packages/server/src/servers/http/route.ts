@@ -86,6 +86,10 @@ export interface Route<
   readonly rawBody?: RawBody;
   /** Of raw bodies, for the documentation. */
   readonly rawMediaTypes?: readonly string[];
+  /** It only tells of a queue: one that is exclusive to a connection of AMQP, too. */
+  readonly opensLocked?: true;
+  /** It stores messages of its caller: while an alarm lasts it is refused. */
+  readonly takesMessages?: true;
   /** Throws what is wrong with a request before the upgrade, beside its schemas. */
   readonly check?: (call: Call<z.output<Params>, z.output<Query>>) => void;
   /** Headers of the request that mean something, and what. */

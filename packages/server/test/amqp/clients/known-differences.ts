@@ -20,11 +20,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     reason:
-      'After a crash, messages are marked as redelivered that had been handed out before; RabbitMQ marks all.',
-    steps: [['pika', 'after the crash']],
-  },
-  {
-    reason:
       'Every queue may have priorities and a delivery limit; RabbitMQ refuses the first for quorum queues and the second for classic ones.',
     steps: [
       ['pika-extensions', 'kind 2'],

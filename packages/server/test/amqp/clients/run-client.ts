@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { requireProgram } from '../../../../wherry/test/servers/server-process.ts';
 import type { AmqpBroker } from './broker.ts';
 import { FAMILIES } from './families.ts';
 
@@ -28,8 +29,10 @@ export function expectedTranscript(name: string): Line[] {
  */
 export async function runClient(name: string, broker: AmqpBroker): Promise<Line[]> {
   const { command, args } = FAMILIES[name]!;
-  const child = spawn(command, [...args, broker.url], { stdio: 'pipe' });
-  const deadline = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  // A group of its own, so that what it starts ends with it; and it does not outlive this process.
+  const limited = ['--pdeathsig', 'KILL', '--', command, ...args, broker.url];
+  const child = spawn(requireProgram('setpriv'), limited, { stdio: 'pipe', detached: true });
+  const deadline = setTimeout(() => killGroup(child.pid!), PATIENCE_MS);
   const ended = new Promise<number | string | null>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal));
   });
@@ -53,7 +56,16 @@ export async function runClient(name: string, broker: AmqpBroker): Promise<Line[
     return transcript;
   } finally {
     clearTimeout(deadline);
-    child.kill('SIGKILL');
+    killGroup(child.pid!);
+  }
+}
+
+function killGroup(id: number): void {
+  try {
+    process.kill(-id, 'SIGKILL');
+  } catch (error) {
+    // Nobody is left.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { allocateContent, placesIn } from 'wherry';
 import { ByteWriter } from '../../../src/protocols/amqp/byte-writer.ts';
 import { FrameWriter } from '../../../src/protocols/amqp/frame-writer.ts';
 import {
@@ -57,6 +58,26 @@ test('deliver, ack and nack write what the table writes', () => {
       table.method(number, 'basic.ack', { deliveryTag, multiple: flag });
       table.method(number, 'basic.nack', { deliveryTag, multiple: flag, requeue });
       assert.deepEqual(direct.take(), table.take());
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('what is delivered as it is stored is what is delivered in parts', () => {
+  const bodies = fc.oneof(bytes(10), bytes(3_000));
+  const max = fc.integer({ min: 9, max: 1_200 });
+  fc.assert(
+    fc.property(channel, shortstr, shortstr, shortstr, properties, bodies, max, (...args) => {
+      const [number, consumerTag, exchange, routingKey, some, payload, frameMax] = args;
+      const raw = encodeProperties(some);
+      const inParts = new FrameWriter();
+      inParts.deliver(number, consumerTag, 7, true, exchange, routingKey);
+      inParts.content(number, raw, payload, frameMax);
+      const { body, payloadAt } = allocateContent(exchange, routingKey, raw, payload.length);
+      body.set(payload, payloadAt);
+      const stored = new FrameWriter();
+      stored.deliverStored(number, consumerTag, 7, true, body, placesIn(body), frameMax);
+      assert.deepEqual(stored.take(), inParts.take());
     }),
     { numRuns: 500 },
   );

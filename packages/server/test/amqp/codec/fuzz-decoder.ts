@@ -11,7 +11,7 @@ import { decodeMethod, encodeMethod } from '../../../src/protocols/amqp/methods.
 import {
   decodeProperties,
   encodeProperties,
-  replaceHeaders,
+  replaceProperties,
   scanProperties,
 } from '../../../src/protocols/amqp/properties.ts';
 import { parseAmqplain, parsePlain } from '../../../src/protocols/amqp/sasl.ts';
@@ -189,7 +189,7 @@ function checkMethod(payload: Buffer): void {
 function checkContentHeader(payload: Buffer): void {
   const { properties: raw } = decodeContentHeader(payload);
   const { headersStart, headersEnd, priority } = scanProperties(raw);
-  const without = replaceHeaders(raw, null);
+  const without = replaceProperties(raw, { headers: null });
   if (scanProperties(without).headersStart !== -1) throw new Error('headers are left');
   const decoded = decodeProperties(raw);
   if (decoded.priority !== priority) throw new Error('the scan found another priority');

@@ -5,7 +5,7 @@ import { AmqpSyntaxError } from '../../../src/protocols/amqp/errors.ts';
 import {
   decodeProperties,
   encodeProperties,
-  replaceHeaders,
+  replaceProperties,
   scanProperties,
 } from '../../../src/protocols/amqp/properties.ts';
 import { decodeTable, encodeTable } from '../../../src/protocols/amqp/table.ts';
@@ -95,7 +95,7 @@ test('a timestamp beyond what a double holds is read as the nearest', () => {
 test('headers are replaced, added and taken away, and the rest keeps its bytes', () => {
   fc.assert(
     fc.property(properties, fc.option(table), (some, headers) => {
-      const replaced = replaceHeaders(encodeProperties(some), headers);
+      const replaced = replaceProperties(encodeProperties(some), { headers });
       const { headers: _, ...others } = some;
       const expected = headers === null ? others : { ...others, headers };
       assert.deepEqual(replaced, encodeProperties(expected));
@@ -105,7 +105,7 @@ test('headers are replaced, added and taken away, and the rest keeps its bytes',
   const raw = Buffer.from('0040ffffffffffffff01', 'hex');
   const headers = new Map([['a', { type: 'V' } as const]]);
   assert.equal(
-    replaceHeaders(raw, headers).toString('hex'),
+    replaceProperties(raw, { headers }).toString('hex'),
     `204000000003${encodeTable(headers).toString('hex')}ffffffffffffff01`,
   );
 });

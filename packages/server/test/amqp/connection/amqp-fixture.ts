@@ -4,9 +4,10 @@ import type { BrokerConfigInput } from '../../../src/config/config.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import { createChannel } from '../../../src/servers/amqp/channel.ts';
 import type { CreateChannel } from '../../../src/servers/amqp/contracts.ts';
-import { AmqpServer } from '../../../src/servers/amqp/listener.ts';
+import { AmqpServer, type AmqpServerParts } from '../../../src/servers/amqp/listener.ts';
 import { makeVhost } from '../../../src/servers/amqp/vhost.ts';
 import { openState, type State } from '../../../src/state.ts';
+import { AmqpTraffic } from '../../../src/telemetry/amqp-traffic.ts';
 import { createTelemetry } from '../../../src/telemetry/telemetry.ts';
 import { CHEAP } from '../../broker.ts';
 
@@ -20,6 +21,7 @@ export async function startAmqp(
   t: TestContext,
   input: BrokerConfigInput = {},
   create: CreateChannel = createChannel,
+  parts: Pick<AmqpServerParts, 'stallMax'> = {},
 ): Promise<AmqpFixture> {
   const config = parseConfig({
     store: 'memory:',
@@ -31,10 +33,12 @@ export async function startAmqp(
   const { vhosts, access } = state;
   const telemetry = createTelemetry(config, { vhosts, version: '0' });
   const { logger } = telemetry;
+  const traffic = new AmqpTraffic();
   const server = new AmqpServer({
-    context: { version: '0', instance: 'test', config, logger, access, telemetry, vhosts },
+    context: { version: '0', instance: 'test', config, logger, access, telemetry, traffic, vhosts },
     createChannel: create,
     makeVhost,
+    ...parts,
   });
   t.after(async () => {
     await server.close(0);

@@ -182,7 +182,7 @@ test('alarm: publishers are told and then not read, everybody else goes on', asy
   publisher.publish(1, 'q', Buffer.from('1'));
   await until(() => ofPublisher!.seen.length === 3, 'the publish has come');
 
-  server.block('low on disk');
+  server.block('disk', 'low on disk');
   assert.deepEqual(await publisher.expect(0, 'connection.blocked'), { reason: 'low on disk' });
   // It may still do everything else.
   publisher.method(1, 'basic.qos');
@@ -199,11 +199,11 @@ test('alarm: publishers are told and then not read, everybody else goes on', asy
   late.publish(1, 'q', Buffer.from('2'));
   assert.deepEqual(await late.expect(0, 'connection.blocked'), { reason: 'low on disk' });
 
-  server.block('another reason');
-  server.unblock('low on disk');
+  server.block('other', 'another reason');
+  server.unblock('disk');
   server.unblock('never given');
   assert.equal(states().filter((state) => state === 'blocked').length, 3);
-  server.unblock('another reason');
+  server.unblock('other');
   for (const client of [publisher, late]) await client.expect(0, 'connection.unblocked');
   await until(
     () => ofPublisher!.seen.length === 7 && ofSimple!.seen.length === 3,

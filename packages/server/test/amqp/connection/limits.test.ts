@@ -1,49 +1,24 @@
 /** What strangers can do before they log in, and what a crowd costs. */
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import type { BrokerConfigInput } from '../../../src/config/config.ts';
 import { FRAME } from '../../../src/protocols/amqp/frames.ts';
-import type { Said } from './amqp-process.ts';
 import { startAmqp } from './amqp-fixture.ts';
+import { Crowd } from './crowd.ts';
+import { type MeasuredBroker, startMeasured } from './measured-broker.ts';
 import { frameOf, RawClient } from './raw-client.ts';
 import { until } from './stand-in-channel.ts';
 
 const KIB = 1_024;
 
-interface Measured {
-  readonly port: number;
-  /** What the broker's process has in use. */
-  readonly memory: () => Promise<NonNullable<Said['memory']>>;
-  readonly stop: () => void;
-}
-
-let measured: Promise<Measured>;
+let measured: Promise<MeasuredBroker>;
 
 before(() => {
   measured = startMeasured({ amqp: { port: 0 } });
 });
 after(async () => (await measured).stop());
 
-async function startMeasured(config: BrokerConfigInput): Promise<Measured> {
-  const file = fileURLToPath(new URL('amqp-process.ts', import.meta.url));
-  const child = fork(file, [JSON.stringify(config)], { execArgv: ['--import', 'tsx'] });
-  const [{ amqpPort }] = (await once(child, 'message')) as [Said];
-  return {
-    port: amqpPort!,
-    stop: () => void child.kill('SIGKILL'),
-    memory: async () => {
-      child.send('memory');
-      const [{ memory }] = (await once(child, 'message')) as [Said];
-      return memory!;
-    },
-  };
-}
-
 test('a frame of 4 GiB before the login is refused, and nothing is allocated for it', async (t) => {
-  const { port, memory } = await measured;
+  const { port, measure } = await measured;
   const attack = async (): Promise<void> => {
     const client = await RawClient.connect(t, port);
     client.greet();
@@ -53,9 +28,9 @@ test('a frame of 4 GiB before the login is refused, and nothing is allocated for
     client.expectNothing();
   };
   await attack();
-  const at = await memory();
+  const at = await measure();
   for (let i = 0; i < 50; i++) await attack();
-  const then = await memory();
+  const then = await measure();
   const each = (then.used - at.used) / 50;
   t.diagnostic(`${Math.round(each)} bytes stay of each`);
   assert.ok(each < 64 * KIB, `${each} bytes of each`);
@@ -130,18 +105,18 @@ test('bodies that are begun and not finished are limited over all channels', asy
   await client.expectClose(506, /^RESOURCE_ERROR - bodies of 5242880 bytes .* at most 4194304/);
 });
 
-test('2,000 connections that say nothing are cheap, and others log in beside them', async (t) => {
-  const { port, memory } = await measured;
-  const crowd = 2_000;
-  const at = await memory();
-  const clients: RawClient[] = [];
-  for (let i = 0; i < crowd; i += 100) {
-    const some = Array.from({ length: 100 }, () => RawClient.openAtOnce(t, port));
-    clients.push(...(await Promise.all(some)));
-  }
-  const then = await memory();
-  const each = (then.used - at.used) / crowd;
-  const eachRss = (then.rss - at.rss) / crowd;
+/** Seconds. Agreed on far longer ones, a crowd costs less by as much. */
+const HEARTBEAT = 2;
+
+test('2,000 connections with heartbeats are cheap, and others log in beside them', async (t) => {
+  const { port, measure } = await measured;
+  const size = 2_000;
+  const at = await measure();
+  const crowd = await Crowd.open(port, size, HEARTBEAT);
+  t.after(() => crowd.leave());
+  const then = await measure();
+  const each = (then.used - at.used) / size;
+  const eachRss = (then.rss - at.rss) / size;
   t.diagnostic(
     `${(each / KIB).toFixed(1)} KiB used, ${(eachRss / KIB).toFixed(1)} KiB resident for each`,
   );
@@ -150,5 +125,19 @@ test('2,000 connections that say nothing are cheap, and others log in beside the
   const one = await RawClient.open(t, port);
   await one.openChannel(1);
   assert.ok(Date.now() - begun < 1_000);
-  assert.ok(clients.every(({ isClosed }) => !isClosed));
+
+  // Longer than a client that says nothing is let live.
+  const beats = crowd.beats;
+  const [idle, from] = [await measure(), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, 2.5 * HEARTBEAT * 1_000));
+  const [later, to] = [await measure(), performance.now()];
+  const share = ((later.cpu - idle.cpu) * 1_000) / (to - from);
+  const heard = crowd.beats - beats;
+  t.diagnostic(
+    `${(share * 100).toFixed(1)} % of a processor with a heartbeat of ${HEARTBEAT} s, ` +
+      `${heard} were heard of the broker`,
+  );
+  assert.ok(share < 0.5, `${share} of a processor`);
+  assert.equal(crowd.closed, 0);
+  assert.ok(heard >= 2 * size && heard < 8 * size, `${heard} heartbeats`);
 });

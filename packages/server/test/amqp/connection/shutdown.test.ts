@@ -83,6 +83,7 @@ test('a connection can be seen, and closed, from outside', async (t) => {
     remoteAddress: '127.0.0.1',
     state: 'running',
     user: 'guest',
+    userKind: 'anonymous',
     vhost: '/',
     name: 'billing',
     product: 'raw',

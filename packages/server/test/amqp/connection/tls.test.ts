@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { connect as connectAmqplib, credentials } from 'amqplib';
 import { requireProgram } from '../../../../wherry/test/servers/server-process.ts';
 import type { Broker } from '../../../src/index.ts';
 import { startBroker } from '../../broker.ts';
@@ -93,6 +94,23 @@ test('a certificate of the authority is a login, by its common name', async (t) 
   await client.openChannel(1);
 });
 
+test('amqplib logs in with a certificate', async () => {
+  const connection = await connectAmqplib(`amqps://127.0.0.1:${broker.amqpTlsPort}`, {
+    cert: read('ada.pem'),
+    key: read('ada-key.pem'),
+    ca: [read('broker.pem')],
+    credentials: credentials.external(),
+  });
+  const channel = await connection.createConfirmChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  // The broker holds whoever says who they are to it.
+  channel.sendToQueue(queue, Buffer.from('1'), { userId: 'ada' });
+  await channel.waitForConfirms();
+  assert.equal((await channel.checkQueue(queue)).messageCount, 1);
+  await channel.close();
+  await connection.close();
+});
+
 test('a certificate of somebody who is no user does not let in', async (t) => {
   const client = await connect(t, 'eve');
   assert.match(await offeredTo(client), /EXTERNAL/);
@@ -115,6 +133,20 @@ test('who speaks no TLS is not answered, and the others go on', async (t) => {
   await plain.closed();
   plain.expectNothing();
   assert.match(await offeredTo(await connect(t)), /PLAIN/);
+});
+
+test('who never comes to speak TLS is cut in time, and its place is free again', async (t) => {
+  const own = await startBroker({
+    tls: { cert: at('broker.pem'), key: at('broker-key.pem') },
+    amqp: { port: 0, tlsPort: 0, handshakeTimeout: '100ms', connections: 2 },
+  });
+  t.after(() => own.close({ deadline: '100ms' }));
+  const silent = await RawClient.connect(t, own.amqpTlsPort!);
+  const hesitant = await RawClient.connect(t, own.amqpTlsPort!);
+  hesitant.send('\x16\x03\x01');
+  await silent.closed();
+  await hesitant.closed();
+  await RawClient.open(t, own.amqpPort!);
 });
 
 test('a broker that closes does not wait for who has not spoken TLS yet', async (t) => {

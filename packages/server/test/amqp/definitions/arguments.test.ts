@@ -142,7 +142,7 @@ describe('arguments of a queue', () => {
     const { messageTtl, expiresAfterIdle, maxSize, overflow } = settings;
     assert.deepEqual(
       { messageTtl, expiresAfterIdle, maxSize, overflow },
-      { messageTtl: 1, expiresAfterIdle: 60_000, maxSize: 10, overflow: 'drop-oldest' },
+      { messageTtl: 1_000, expiresAfterIdle: 60_000, maxSize: 10, overflow: 'drop-oldest' },
     );
     assert.equal(settings.deadLetterExchange, 'dlx');
     assert.equal(settings.deadLetterRoutingKey, null);

@@ -1,4 +1,4 @@
-import amqp, { type Channel, type ChannelModel } from 'amqplib';
+import amqp, { type Channel, type ChannelModel, type GetMessage } from 'amqplib';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -167,6 +167,44 @@ describe('queues', () => {
     const message = await channel.get('last', { noAck: true });
     assert.equal(message && message.content.toString(), 'two');
     await channel.deleteQueue('last');
+  });
+});
+
+describe('queues with x-max-length', () => {
+  const texts = async (channel: Channel, queue: string): Promise<string[]> => {
+    const found: string[] = [];
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (message === false) return found;
+      found.push(message.content.toString());
+    }
+  };
+
+  it('do not count what consumers have in hand', async (t) => {
+    for (const overflow of ['drop-head', 'reject-publish']) {
+      const channel = await (await connect(t)).createConfirmChannel();
+      const { queue } = await channel.assertQueue('', {
+        exclusive: true,
+        arguments: { 'x-max-length': 1, 'x-overflow': overflow },
+      });
+      const publish = async (text: string): Promise<boolean> => {
+        channel.sendToQueue(queue, Buffer.from(text));
+        return channel.waitForConfirms().then(
+          () => true,
+          () => false,
+        );
+      };
+      assert.equal(await publish('in hand'), true);
+      const inHand = await channel.get(queue, {});
+      assert.equal(inHand && inHand.content.toString(), 'in hand');
+      assert.equal(await publish('waits'), true);
+      assert.equal(await publish('too many'), overflow === 'drop-head');
+      assert.deepEqual(await texts(channel, queue), [
+        overflow === 'drop-head' ? 'too many' : 'waits',
+      ]);
+      channel.nack(inHand as GetMessage);
+      assert.deepEqual(await texts(channel, queue), ['in hand']);
+    }
   });
 });
 

@@ -6,6 +6,7 @@ import { FrameWriter } from '../../../src/protocols/amqp/frame-writer.ts';
 import { decodeMethod } from '../../../src/protocols/amqp/methods.ts';
 import { Confirms } from '../../../src/servers/amqp/confirms.ts';
 import type { ChannelHost } from '../../../src/servers/amqp/contracts.ts';
+import { AmqpTraffic } from '../../../src/telemetry/amqp-traffic.ts';
 
 /** What a client that has published so much makes of the answers. */
 class Ledger {
@@ -39,7 +40,8 @@ class Ledger {
 
 function begin(): { readonly confirms: Confirms; readonly ledger: Ledger } {
   const ledger = new Ledger();
-  const host = { writer: ledger.writer, flush: () => {} } as unknown as ChannelHost;
+  const broker = { traffic: new AmqpTraffic() };
+  const host = { broker, writer: ledger.writer, flush: () => {} } as unknown as ChannelHost;
   return { confirms: new Confirms(1, host), ledger };
 }
 

@@ -25,6 +25,7 @@ import type {
   ChannelHost,
 } from '../../../src/servers/amqp/contracts.ts';
 import { makeVhost } from '../../../src/servers/amqp/vhost.ts';
+import { AmqpTraffic } from '../../../src/telemetry/amqp-traffic.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 
 /** What the broker has sent: a method, with its content if it has one. */
@@ -75,6 +76,10 @@ export class RecordedConnection {
       },
       hold: (bytes) => (this.held += bytes),
       release: (bytes) => (this.held -= bytes),
+      bytesInHand: 0,
+      reserve: () => {},
+      transactionBytes: 0,
+      consumers: new Set(),
       require: () => {},
       fail: (error) => (this.failure = error),
       onClose: () => () => {},
@@ -125,7 +130,7 @@ export class RecordedConnection {
       this.#missing = hasContent(name) ? Infinity : 0;
     } else if (type === FRAME.header) {
       const { bodySize, properties } = decodeContentHeader(payload);
-      last.properties = decodeProperties(properties);
+      last.properties = decodeProperties(properties, true);
       last.payload = Buffer.alloc(0);
       this.#missing = bodySize;
     } else {
@@ -171,7 +176,8 @@ export class RecordedChannel {
     routingKey: string,
     payload: string | Buffer,
     options: Partial<MethodArguments['basic.publish']> & {
-      properties?: Properties;
+      /** Or as in a content header. */
+      properties?: Properties | Buffer;
       frameSize?: number;
     } = {},
   ): void {
@@ -182,7 +188,8 @@ export class RecordedChannel {
     header.writeUInt32BE(body.length, 8);
     const method = { exchange: '', mandatory: false, immediate: false, ticket: 0, ...args };
     void this.end.method({ name: 'basic.publish', args: { ...method, routingKey } });
-    void this.end.header(Buffer.concat([header, encodeProperties(properties)]));
+    const raw = Buffer.isBuffer(properties) ? properties : encodeProperties(properties);
+    void this.end.header(Buffer.concat([header, raw]));
     for (let at = 0; at < body.length; at += frameSize) {
       void this.end.body(body.subarray(at, at + frameSize));
     }
@@ -229,6 +236,7 @@ export async function openVhost(
     config: parseConfig(config),
     logger,
     telemetry: { countError: () => {} },
+    traffic: new AmqpTraffic(),
   } as unknown as AmqpContext;
   const vhost = await makeVhost('/', mq, broker);
   const close = async (): Promise<void> => {

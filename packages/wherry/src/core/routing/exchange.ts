@@ -59,7 +59,7 @@ export const BINDING_HEADERS_MAX = 64;
 /** Longest text that a binding asks of a header, in bytes of UTF-8. */
 export const BINDING_HEADER_BYTES_MAX = 1_024;
 /** Longest `arguments` of a binding, in bytes. */
-export const BINDING_ARGUMENTS_BYTES_MAX = 65_536;
+const BINDING_ARGUMENTS_BYTES_MAX = 65_536;
 
 const EXCHANGE_TYPES: readonly string[] = ['direct', 'fanout', 'topic', 'headers'];
 const HEADERS_MATCHES: readonly string[] = ['all', 'any', 'all-with-x', 'any-with-x'];

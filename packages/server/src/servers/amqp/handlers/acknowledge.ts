@@ -5,8 +5,8 @@ import type { Settlement } from '../pending-transaction.ts';
 import { giveAllBack, settle, takeDeliveries, takeDelivery } from '../unacknowledged.ts';
 
 /** basic.ack @throws AmqpError 406 */
-export function acknowledge(channel: ChannelState, args: MethodArguments['basic.ack']): void {
-  end(channel, args.deliveryTag, args.multiple, 'acknowledge');
+export function acknowledge(channel: ChannelState, tag: number, isMultiple: boolean): void {
+  end(channel, tag, isMultiple, 'acknowledge');
 }
 
 /** basic.nack @throws AmqpError 406 */

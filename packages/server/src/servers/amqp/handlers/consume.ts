@@ -2,16 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
 import type { Table } from '../../../protocols/amqp/table.ts';
-import { integer, integerOf } from '../argument-checks.ts';
+import { type ArgumentCheck, integer, integerOf, notNegative } from '../argument-checks.ts';
 import { ChannelConsumer } from '../channel-consumer.ts';
 import type { ChannelState } from '../channel-state.ts';
 import { queueNameOf } from '../definition-channel.ts';
 import { REPLY_QUEUE } from '../direct-replies.ts';
+import type { ConsumerRequest, ConsumerSeat } from '../queue-registry.ts';
 import { queueTraits } from '../queue-traits.ts';
 import { preconditionFailed, resourceText } from '../refuse.ts';
 
 const TAG_BYTES = 16;
 const CONSUMERS_MAX = 10_000;
+/** Others mean nothing here, and would only fill the memory. */
+const KEPT_ARGUMENTS: ReadonlySet<string> = new Set([
+  'x-priority',
+  'x-consumer-timeout',
+  'x-cancel-on-ha-failover',
+]);
 
 /**
  * basic.consume. That a consumer wants nothing of its own connection (no-local) means nothing here,
@@ -26,10 +33,10 @@ export async function consume(
   if (channel.consumers.has(consumerTag) || channel.replies?.tag === consumerTag) {
     throw new AmqpError('not-allowed', `attempt to reuse consumer tag '${consumerTag}'`);
   }
-  if (channel.consumers.size >= CONSUMERS_MAX) {
+  if (channel.host.consumers.size >= CONSUMERS_MAX) {
     throw new AmqpError(
       'not-allowed',
-      `reached maximum (${CONSUMERS_MAX}) of consumers per channel`,
+      `reached maximum (${CONSUMERS_MAX}) of consumers per connection`,
     );
   }
   const tag =
@@ -82,7 +89,7 @@ async function seated(
   tag: string,
   args: MethodArguments['basic.consume'],
 ): Promise<ChannelConsumer | null> {
-  const { host, number } = channel;
+  const { host } = channel;
   const { feeds, late, name: vhost, port, queues } = host.vhost;
   const { connectionId } = host;
   const { noAck, exclusive, arguments: table } = args;
@@ -91,38 +98,60 @@ async function seated(
   await late.know(() => port.findQueue(name) !== undefined);
   if (channel.isClosed) return null;
   const queue = queues.check(name, connectionId);
-  const priority = priorityIn(table, resourceText('queue', name, vhost));
+  const resource = resourceText('queue', name, vhost);
+  const priority = argument(table, 'x-priority', { check: integer, of: resource }) ?? 0;
   const acknowledgeTimeout =
-    integerOf(table.get('x-consumer-timeout')) ??
+    argument(table, 'x-consumer-timeout', { check: notNegative, of: resource }) ??
     queueTraits(queue).consumerTimeout ??
     host.broker.config.amqp.acknowledgeTimeout;
   const { prefetch } = channel;
-  const seat = queues.addConsumer(name, {
-    tag,
-    connectionId,
-    channel: number,
+  const options = { tag, noAck, priority, prefetch, acknowledgeTimeout };
+  const consumer = new ChannelConsumer(channel, name, options);
+  const seat = await seatOf(consumer, {
     exclusive,
-    arguments: table,
-    onActive: () => consumer.feed.wake(),
+    arguments: new Map([...table].filter(([key]) => KEPT_ARGUMENTS.has(key))),
     load: () => ({ acknowledges: !noAck, prefetch, unacknowledged: consumer.inHand }),
   });
-  const options = { tag, noAck, priority, prefetch, acknowledgeTimeout };
-  const consumer = new ChannelConsumer(channel, feeds.of(name), options);
+  if (seat === null) return null;
   consumer.sit(
     seat,
     queues.whenDeleted(name, () => consumer.cancelled()),
   );
   channel.consumers.set(tag, consumer);
+  host.consumers.add(consumer);
   port.touch(name);
   if (acknowledgeTimeout > 0 && !noAck) feeds.watchTimeouts();
   return consumer;
 }
 
+/** @returns null: the channel was closed meanwhile @throws AmqpError 403, 404, 405 */
+async function seatOf(
+  consumer: ChannelConsumer,
+  request: Pick<ConsumerRequest, 'exclusive' | 'arguments' | 'load'>,
+): Promise<ConsumerSeat | null> {
+  const { channel, queue, tag } = consumer;
+  const { connectionId, vhost } = channel.host;
+  const seat = await vhost.queues.addConsumer(queue, {
+    ...request,
+    tag,
+    connectionId,
+    channel: channel.number,
+    onActive: () => consumer.wake(),
+  });
+  if (!channel.isClosed) return seat;
+  await seat.remove();
+  return null;
+}
+
 /** @throws AmqpError 406 */
-function priorityIn(table: Table, queue: string): number {
-  const field = table.get('x-priority');
-  if (field === undefined) return 0;
-  const complaint = integer(field, table);
+function argument(
+  table: Table,
+  name: string,
+  { check, of }: { readonly check: ArgumentCheck; readonly of: string },
+): number | undefined {
+  const field = table.get(name);
+  if (field === undefined) return undefined;
+  const complaint = check(field, table);
   if (complaint === null) return integerOf(field)!;
-  throw preconditionFailed(`invalid arg 'x-priority' for ${queue}: ${complaint}`);
+  throw preconditionFailed(`invalid arg '${name}' for ${of}: ${complaint}`);
 }

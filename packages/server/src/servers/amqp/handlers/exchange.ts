@@ -38,7 +38,7 @@ async function declare(
   args: Arguments<'exchange.declare'>,
 ): Promise<void> {
   const { host } = channel;
-  const { exchanges, port, name: vhost } = host.vhost;
+  const { exchanges, name: vhost } = host.vhost;
   const name = cleanName(args.exchange);
   if (args.passive) {
     requireNotDefault(name);
@@ -48,16 +48,15 @@ async function declare(
     routingTypeOf(args.type, args.arguments);
     requireNotDefault(name);
     host.require('configure', name, 'exchange');
-    if (port.findExchange(name) === undefined) {
+    const authorize = (): void => {
       requireUnreserved('exchange', name);
       const what = resourceText('exchange', name, vhost);
       const alternate = alternateExchangeOf(args.arguments, what);
-      if (alternate !== null) {
-        host.require('read', name, 'exchange');
-        requireWrite(host, alternate, '');
-      }
-    }
-    await exchanges.declare({ ...args, name });
+      if (alternate === null) return;
+      host.require('read', name, 'exchange');
+      requireWrite(host, alternate, '');
+    };
+    await exchanges.declare({ ...args, name, authorize });
   }
   reply(channel, 'exchange.declare-ok', args.nowait);
 }

@@ -1,10 +1,11 @@
 import type { AmqpContent, HeldMessage } from 'wherry';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
-import type { ChannelState } from '../channel-state.ts';
+import { IN_HAND_BYTES_MAX, type ChannelState } from '../channel-state.ts';
 import { queueNameOf } from '../definition-channel.ts';
 import { contentOf } from '../delivery.ts';
 import { queueTraits } from '../queue-traits.ts';
 import { amqpError, preconditionFailed } from '../refuse.ts';
+import { keep } from '../unacknowledged.ts';
 
 /** basic.get: one message, or the word that there is none. @throws AmqpError 404, 405 */
 export async function get(
@@ -21,6 +22,12 @@ export async function get(
   if (channel.inHand >= most) {
     throw preconditionFailed(`the channel has ${most} messages in hand; acknowledge some first`);
   }
+  if (host.bytesInHand > IN_HAND_BYTES_MAX) {
+    throw preconditionFailed(
+      `messages in hand take more than ${IN_HAND_BYTES_MAX} bytes; acknowledge some first`,
+    );
+  }
+  await feeds.surrender(name);
   await channel.outstanding.settled();
   let held: HeldMessage | undefined;
   let messageCount = 0;
@@ -34,11 +41,11 @@ export async function get(
     [held] = messages;
     if (held !== undefined) messageCount = (await mq.getQueueInfo(name)).ready;
   } catch (error) {
-    if (held !== undefined) port.giveBack(held, 'unstarted', feeds.settled);
+    if (held !== undefined) feeds.leases.giveBack(held, 'unstarted', feeds.settled);
     throw amqpError(error, { kind: 'queue', name, vhost });
   }
   if (channel.isClosed) {
-    if (held !== undefined) port.giveBack(held, 'unstarted', feeds.settled);
+    if (held !== undefined) feeds.leases.giveBack(held, 'unstarted', feeds.settled);
     return;
   }
   if (held === undefined) host.writer.method(number, 'basic.get-empty');
@@ -61,28 +68,28 @@ function hand(
   const queue = port.findQueue(held.queue.name);
   const isQuorum = queue !== undefined && queueTraits(queue).type === 'quorum';
   let content: AmqpContent;
+  const deliveryTag = channel.nextTag();
   try {
     content = contentOf(stored, isQuorum);
+    host.writer.method(number, 'basic.get-ok', {
+      deliveryTag,
+      redelivered: port.isRedelivered(stored),
+      exchange: content.exchange,
+      routingKey: content.routingKey,
+      messageCount: how.messageCount,
+    });
   } catch (error) {
     // It is no use to the next either.
-    port.fail(held, 'rejected', feeds.settled);
+    feeds.failed(held.queue.name, error, held.id);
     throw error;
   }
-  const { exchange, routingKey, properties, payload } = content;
-  const deliveryTag = channel.nextTag();
-  host.writer.method(number, 'basic.get-ok', {
-    deliveryTag,
-    redelivered: stored.deliveryCount > 1,
-    exchange,
-    routingKey,
-    messageCount: how.messageCount,
-  });
-  host.writer.content(number, properties, payload, host.frameMax);
+  host.writer.content(number, content.properties, content.payload, host.frameMax);
+  host.broker.traffic.delivered++;
   if (how.noAck) {
-    port.settle(held, feeds.settled);
+    feeds.acknowledgements.add(held, feeds.settled);
     return;
   }
   const timeoutAt = how.timeout === 0 ? Infinity : Date.now() + how.timeout;
   if (how.timeout > 0) feeds.watchTimeouts();
-  channel.unacknowledged.set(deliveryTag, { tag: deliveryTag, held, consumer: null, timeoutAt });
+  keep(channel, { tag: deliveryTag, held, consumer: null, timeoutAt });
 }

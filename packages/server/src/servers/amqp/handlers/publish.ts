@@ -1,11 +1,5 @@
-import {
-  type AmqpContent,
-  type BrokerPort,
-  ExchangeNotFoundError,
-  type NewMessage,
-  QueueFullError,
-  QueueNotFoundError,
-} from 'wherry';
+import { type AmqpContent, ExchangeNotFoundError, type NewMessage } from 'wherry';
+import { DEFAULT_EXCHANGE_NAME } from '../../../access/permissions.ts';
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
 import { decodeContentHeader } from '../../../protocols/amqp/frames.ts';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
@@ -17,12 +11,7 @@ import { isReplyName } from '../direct-replies.ts';
 import { directionOf } from '../direction.ts';
 import { queueTraits } from '../queue-traits.ts';
 import { accessRefused, notFound } from '../refuse.ts';
-
-/** What rules call the exchange whose name is ''. */
-const DEFAULT_EXCHANGE_ALIAS = 'amq.default';
-
-/** How long a message with an expiration of 0 lives on its way to a consumer that waits for it. */
-const HAND_OVER_MS = 1_000;
+import { store } from '../storing.ts';
 
 /** basic.publish: its content comes behind it. @throws AmqpError 540 */
 export function publish(channel: ChannelState, args: MethodArguments['basic.publish']): void {
@@ -48,9 +37,11 @@ export function publishHeader(channel: ChannelState, payload: Buffer): void | Pr
     );
   }
   const { bodySize, properties } = decodeContentHeader(payload);
-  const { user } = host;
+  const user = host.identity.kind === 'token' ? null : host.user;
   const replyName = replies?.name ?? null;
-  assembly.begin(directionOf(properties, { exchange, routingKey, user, replyName }), bodySize);
+  const direction = directionOf(properties, { exchange, routingKey, user, replyName });
+  if (name === '') requireCopies(host, direction.routingKeys);
+  assembly.begin(direction, bodySize);
   if (assembly.isComplete) finish(channel, assembly);
   return undefined;
 }
@@ -76,7 +67,7 @@ export function publishBody(channel: ChannelState, payload: Buffer): void {
 export function requireWrite(host: ChannelHost, exchange: string, routingKey: string): void {
   if (exchange !== '') return host.require('write', exchange, 'exchange');
   try {
-    host.require('write', DEFAULT_EXCHANGE_ALIAS, 'exchange');
+    host.require('write', DEFAULT_EXCHANGE_NAME, 'exchange');
   } catch (error) {
     if (!(error instanceof AmqpError)) throw error;
     // Whoever may send to a queue may do it in this way.
@@ -84,8 +75,14 @@ export function requireWrite(host: ChannelHost, exchange: string, routingKey: st
   }
 }
 
+/** CC and BCC send to queues as well. @param keys the first has been asked for @throws AmqpError 403 */
+function requireCopies(host: ChannelHost, keys: readonly string[]): void {
+  for (let i = 1; i < keys.length; i++) requireWrite(host, '', keys[i]!);
+}
+
 function finish(channel: ChannelState, assembly: ContentAssembly): void {
   channel.assembly = null;
+  channel.host.broker.traffic.published++;
   const queues = route(channel, assembly);
   const message = fitted(channel, queues, assembly.message());
   const isReturned = assembly.args.mandatory && queues.length === 0;
@@ -131,20 +128,13 @@ function fitted(
   queues: readonly string[],
   message: NewMessage,
 ): NewMessage {
-  const { feeds, port } = host.vhost;
-  let { deduplicationId, ttl } = message;
-  // What must not wait at all is for consumers that wait for it: it lives until they have got it.
-  if (ttl === 0 && queues.every((queue) => feeds.isWaiting(queue))) ttl = HAND_OVER_MS;
-  if (deduplicationId !== null) {
-    const isAsked = queues.some((name) => {
-      const queue = port.findQueue(name);
-      return queue !== undefined && queueTraits(queue).deduplicates;
-    });
-    if (!isAsked) deduplicationId = null;
-  }
-  return ttl === message.ttl && deduplicationId === message.deduplicationId
-    ? message
-    : { ...message, ttl, deduplicationId };
+  if (message.deduplicationId === null) return message;
+  const { port } = host.vhost;
+  const isAsked = queues.some((name) => {
+    const queue = port.findQueue(name);
+    return queue !== undefined && queueTraits(queue).deduplicates;
+  });
+  return isAsked ? message : { ...message, deduplicationId: null };
 }
 
 function contentOf(assembly: ContentAssembly): AmqpContent {
@@ -158,6 +148,7 @@ export function returnMessage(
   { host, number }: ChannelState,
   { exchange, routingKey, properties, payload }: AmqpContent,
 ): void {
+  host.broker.traffic.returned++;
   host.writer.method(number, 'basic.return', {
     replyCode: REPLY['no-route'],
     replyText: 'NO_ROUTE',
@@ -166,81 +157,4 @@ export function returnMessage(
   });
   host.writer.content(number, properties, payload, host.frameMax);
   host.flush();
-}
-
-/** @param tag of the confirm; 0: there is none */
-function store(
-  channel: ChannelState,
-  tag: number,
-  queues: readonly string[],
-  message: NewMessage,
-): void {
-  const { host } = channel;
-  const { bytes } = message;
-  host.hold(bytes);
-  channel.outstanding.begin();
-  publishTo(host.vhost.port, queues, message, (error) => {
-    host.release(bytes);
-    if (error !== null) notStored(channel, tag, queues, message, error);
-    else if (tag !== 0) channel.confirms?.end(tag, true);
-    channel.outstanding.end();
-  });
-}
-
-type Done = (error: Error | null) => void;
-
-function publishTo(
-  port: BrokerPort,
-  queues: readonly string[],
-  message: NewMessage,
-  done: Done,
-): void {
-  if (queues.length === 1 || port.supports.atomicFanOut === true) {
-    port.publish(queues, message, done);
-    return;
-  }
-  // The store cannot put it into several queues at once: into one after the other, then.
-  let left = queues.length;
-  let failure: Error | null = null;
-  for (const queue of queues) {
-    port.publish([queue], message, (error) => {
-      // The queue was deleted meanwhile, and the message with it.
-      if (!(error instanceof QueueNotFoundError)) failure ??= error;
-      if (--left === 0) done(failure);
-    });
-  }
-}
-
-function notStored(
-  channel: ChannelState,
-  tag: number,
-  queues: readonly string[],
-  message: NewMessage,
-  error: Error,
-): void {
-  const { confirms, host } = channel;
-  // The queue was deleted meanwhile, and the message with it.
-  const isGone = error instanceof QueueNotFoundError;
-  const isFull = error instanceof QueueFullError;
-  const isAtomic = host.vhost.port.supports.atomicFanOut === true;
-  const others =
-    isAtomic && (isGone || isFull) ? queues.filter((queue) => queue !== error.queueName) : [];
-  if (others.length > 0 && others.length < queues.length) {
-    // Each queue accepts or refuses by itself; who publishes hears of one that refuses.
-    if (isGone) store(channel, tag, others, message);
-    else {
-      store(channel, 0, others, message);
-      if (tag !== 0) confirms?.end(tag, false);
-    }
-    return;
-  }
-  if (tag !== 0) confirms?.end(tag, isGone);
-  if (isGone || isFull) return;
-  const { logger, telemetry } = host.broker;
-  telemetry.countError(error);
-  const { connectionId, vhost } = host;
-  logger.error(
-    { vhost: vhost.name, connection: connectionId, queues, err: error },
-    'A message that was published could not be stored',
-  );
 }

@@ -1,3 +1,4 @@
+import { deadLetterTarget } from '../../../access/permissions.ts';
 import type { Method, MethodArguments, MethodName } from '../../../protocols/amqp/methods.ts';
 import { textOf } from '../argument-checks.ts';
 import type { ChannelHost } from '../contracts.ts';
@@ -40,7 +41,10 @@ async function declare(
   args: Arguments<'queue.declare'>,
 ): Promise<void> {
   const { host, number } = channel;
+  await host.vhost.feeds.surrender(args.queue || channel.lastQueue);
   await channel.outstanding.settled();
+  // An exclusive queue of a connection that is gone would never go.
+  if (channel.isClosed) return;
   const declared = await makeOrFind(host, args);
   channel.lastQueue = declared.queue;
   if (args.nowait) return;
@@ -52,6 +56,7 @@ async function remove(channel: DefinitionChannel, args: Arguments<'queue.delete'
   const { host, number } = channel;
   const name = queueNameOf(channel, args.queue);
   host.require('configure', name, 'queue');
+  await host.vhost.feeds.surrender(name);
   await channel.outstanding.settled();
   const { connectionId } = host;
   const messageCount = await host.vhost.queues.delete(name, { ...args, connectionId });
@@ -66,6 +71,7 @@ async function purge(channel: DefinitionChannel, args: Arguments<'queue.purge'>)
   const { host, number } = channel;
   const name = queueNameOf(channel, args.queue);
   host.require('read', name, 'queue');
+  await host.vhost.feeds.surrender(name);
   await channel.outstanding.settled();
   const messageCount = await host.vhost.queues.purge(name, host.connectionId);
   if (args.nowait) return;
@@ -101,7 +107,7 @@ function makeOrFind(
   host: ChannelHost,
   args: Arguments<'queue.declare'>,
 ): DeclaredQueue | Promise<DeclaredQueue> {
-  const { queues, port } = host.vhost;
+  const { queues } = host.vhost;
   const given = cleanName(args.queue);
   if (given === REPLY_QUEUE || isReplyName(given)) return describeReplies(host, given);
   if (args.passive) return queues.declarePassive(given, host.connectionId);
@@ -109,10 +115,10 @@ function makeOrFind(
   else requireUnreserved('queue', given);
   const name = given === '' ? serverName() : given;
   host.require('configure', name, 'queue');
-  if (port.findQueue(name) === undefined) requireDeadLetters(host, name, args);
   if (args.exclusive) ownedBy(host);
   const { connectionId } = host;
-  return queues.declare({ ...args, name, connectionId });
+  const authorize = (): void => requireDeadLetters(host, name, args);
+  return queues.declare({ ...args, name, connectionId, authorize });
 }
 
 /** @throws AmqpError 403 when its client may not send dead letters on, 406 */
@@ -126,8 +132,8 @@ function requireDeadLetters(
   const exchange = textOf(table.get(key));
   if (exchange === undefined) return;
   host.require('read', name, 'queue');
-  const routingKey = textOf(table.get('x-dead-letter-routing-key')) ?? name;
-  requireWrite(host, exchange, routingKey);
+  const routingKey = textOf(table.get('x-dead-letter-routing-key'));
+  requireWrite(host, exchange, deadLetterTarget(exchange, routingKey));
 }
 
 /** @throws AmqpError 406: as with RabbitMQ, a quorum queue is one that somebody knows by its name */

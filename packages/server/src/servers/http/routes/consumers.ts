@@ -155,7 +155,12 @@ function amqpConnection(connection: AmqpConnection): z.output<typeof connectionS
   const { product, version, tls, state, vhost, name, heartbeat, frameMax, channels } = connection;
   const { id, remoteAddress, remotePort, since, protocol, user } = connection;
   return {
-    ...{ id, remoteAddress, remotePort, since, protocol, user },
+    id,
+    remoteAddress,
+    remotePort,
+    since,
+    protocol,
+    user,
     userAgent: product === null ? null : [product, version].filter(Boolean).join(' '),
     requests: 0,
     bytesReceived: connection.bytesReceived,

@@ -18,6 +18,7 @@ import { checkBatch } from '../batch-limit.ts';
 import { countFitting } from '../fitting.ts';
 import { goneSignal } from '../client-gone.ts';
 import { fittingPage } from '../page.ts';
+import { requireUnlocked } from '../locked-queues.ts';
 import { type Call, defineRoute, type Route } from '../route.ts';
 
 const COMMON = {
@@ -44,6 +45,7 @@ export const deadLetterRoutes: readonly Route[] = [
       const { mq, query } = call;
       const { queue = mq.deadLetterQueue.queueName } = query;
       call.require('read', queue);
+      requireUnlocked(mq, call.identity, queue);
       return fittingPage(call, queue, query, (asked) => mq.deadLetterQueue.list(queue, asked));
     },
   }),
@@ -80,9 +82,10 @@ export const deadLetterRoutes: readonly Route[] = [
     body: purgeDeadLettersSchema.prefault({}),
     responses: { 200: z.strictObject({ purged: z.int() }) },
     problems: ['QUEUE_NOT_FOUND'],
-    handler: async ({ mq, body, require }) => {
+    handler: async ({ mq, body, identity, require }) => {
       const queue = body.queue ?? mq.deadLetterQueue.queueName;
       require('configure', queue);
+      requireUnlocked(mq, identity, queue);
       return { purged: await mq.deadLetterQueue.purge(queue) };
     },
   }),
@@ -118,6 +121,7 @@ async function redrive(call: Call<unknown, unknown, RedriveInput>): Promise<unkn
   const { from = mq.deadLetterQueue.queueName, to, queue: diedIn, ...rest } = body;
   checkBatch(rest.ids?.length ?? 0, 'body.ids', services);
   call.require('configure', from);
+  requireUnlocked(mq, call.identity, from);
   // Without a word about where they go, they may go anywhere.
   call.require('write', to ?? diedIn ?? '*');
   mq.getQueue(from);

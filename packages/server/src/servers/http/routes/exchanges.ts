@@ -13,6 +13,7 @@ import {
   publishedSchema,
 } from '../../../protocols/http/schemas/exchanges.ts';
 import { toMessage } from '../../../protocols/http/schemas/message.ts';
+import { requireUnlocked } from '../locked-queues.ts';
 import { type Call, defineRoute, type Route, type Rule } from '../route.ts';
 import { IDEMPOTENCY, withIdempotencyKey } from './send.ts';
 
@@ -98,6 +99,7 @@ export const exchangeRoutes: readonly Route[] = [
     summary: 'Publish a message through an exchange',
     description: 'Every matching queue gets a copy, or, if one refuses it, none.',
     rule: may('write'),
+    takesMessages: true,
     headers: IDEMPOTENCY,
     params: exchangeParams,
     body: publishSchema,
@@ -167,8 +169,9 @@ function sees({ allows }: Call, name: string): boolean {
 }
 
 /** As AMQP brokers do: a binding takes from the exchange and gives to the destination. */
-function requireEnds({ body, require }: Call<unknown, unknown, BindingInput>): void {
+function requireEnds({ body, identity, mq, require }: Call<unknown, unknown, BindingInput>): void {
   require('read', body.exchange);
+  if (body.queue !== undefined) requireUnlocked(mq, identity, body.queue);
   const destination = body.queue ?? body.destinationExchange;
   if (destination !== undefined) require('write', destination);
 }

@@ -40,6 +40,7 @@ export const historyRoutes: readonly Route[] = [
     tag: 'queues',
     summary: "A queue's chart: depth, rates and waits over time",
     rule: { kind: 'resource', action: 'read', of: 'queue', param: 'queue' },
+    opensLocked: true,
     params: z.strictObject({ queue: z.string() }),
     query: z.strictObject({ range }),
     responses: { 200: chartSchema },

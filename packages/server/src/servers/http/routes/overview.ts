@@ -1,5 +1,6 @@
 import type { MessageQueueSystem, QueueInfo } from 'wherry';
 import * as z from 'zod';
+import { ALARM_KINDS } from '../../../alarms/alarms.ts';
 import type { Identity } from '../../../access/identity.ts';
 import { isAllowed, mayEnter } from '../../../access/permissions.ts';
 import { millisecondsSchema, timeSchema } from '../../../protocols/http/schemas/common.ts';
@@ -20,7 +21,7 @@ const countsShape = {
 
 const alarmSchema = z
   .strictObject({
-    kind: z.enum(['queue-full', 'dead-letters', 'overloaded', 'store']),
+    kind: z.enum(['queue-full', 'dead-letters', 'overloaded', 'store', ...ALARM_KINDS]),
     vhost: z.string().nullable(),
     queue: z.string().nullable(),
     detail: z.string(),
@@ -93,7 +94,9 @@ type Alarm = z.output<typeof alarmSchema>;
 const FULL_SHARE = 0.9;
 
 async function overview({ broker, identity, services }: Call): Promise<unknown> {
-  const alarms: Alarm[] = [];
+  const alarms: Alarm[] = broker.alarms
+    .active()
+    .map(({ kind, detail }) => ({ kind, vhost: null, queue: null, detail }));
   const vhosts = [];
   for (const name of broker.vhosts.names().filter((vhost) => mayEnter(identity, vhost))) {
     const mq = broker.vhosts.find(name);
@@ -118,7 +121,7 @@ async function overview({ broker, identity, services }: Call): Promise<unknown> 
     startedAt: broker.startedAt,
     uptime: Date.now() - broker.startedAt,
     vhosts,
-    connections: connections.size,
+    connections: connections.size + (broker.amqp?.connections().length ?? 0),
     longPolls: longPolls.held,
     bytesInFlight: bytes.held,
     alarms,

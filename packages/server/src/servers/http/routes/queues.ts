@@ -1,7 +1,7 @@
 import type { MessageQueueSystem, QueueInfo, QueueSettingsInput } from 'wherry';
 import { QueueNotFoundError } from 'wherry';
 import * as z from 'zod';
-import { DEFAULT_EXCHANGE_NAME } from '../../../access/permissions.ts';
+import { deadLetterTarget } from '../../../access/permissions.ts';
 import { InvalidRequestError } from '../../../protocols/http/errors.ts';
 import { flagSchema, queueParams } from '../../../protocols/http/schemas/common.ts';
 import {
@@ -59,6 +59,7 @@ export const queueRoutes: readonly Route[] = [
     url: '/queues/:queue',
     summary: 'A queue, its settings and counts',
     rule: read,
+    opensLocked: true,
     params: queueParams,
     responses: { 200: queueSchema },
     problems: ['QUEUE_NOT_FOUND'],
@@ -180,14 +181,11 @@ function offsetOf(cursor: string | undefined): number {
   throw new InvalidRequestError([{ field: 'query.cursor', detail }]);
 }
 
-/**
- * Who names a dead-letter queue or exchange sends to it: a rejected message goes there. The default
- * exchange goes by the key alone, which without one of its own is anybody's.
- */
+/** Who names a dead-letter queue or exchange sends to it: a rejected message goes there. */
 function requireTarget(settings: QueueSettingsInput, require: Call['require']): void {
   const { deadLetterQueue, deadLetterExchange, deadLetterRoutingKey } = settings;
   if (typeof deadLetterQueue === 'string') require('write', deadLetterQueue);
-  if (typeof deadLetterExchange !== 'string') return;
-  if (deadLetterExchange !== '') require('write', deadLetterExchange);
-  else require('write', deadLetterRoutingKey ?? DEFAULT_EXCHANGE_NAME);
+  if (typeof deadLetterExchange === 'string') {
+    require('write', deadLetterTarget(deadLetterExchange, deadLetterRoutingKey));
+  }
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Message, SendOptions, SendResult } from 'wherry';
+import { type Message, type SendOptions, type SendResult, StorageError } from 'wherry';
 import { queueParams } from '../../../protocols/http/schemas/common.ts';
 import { InvalidRequestError } from '../../../protocols/http/errors.ts';
 import { messageOfRaw } from '../../../protocols/http/raw-message.ts';
@@ -35,6 +35,7 @@ export const sendRoutes: readonly Route[] = [
       '`-Ttl`, `-Delay`, `-Deliver-At`, `-Group-Id`, `-Deduplication-Id`, `-Correlation-Id`, ' +
       '`-Reply-To`, `-Message-Id`, `-Max-Retries` and `Wherry-Header-NAME`, percent-encoded.',
     rule: write,
+    takesMessages: true,
     headers: IDEMPOTENCY,
     params: queueParams,
     body: messageSchema,
@@ -61,6 +62,7 @@ export const sendRoutes: readonly Route[] = [
     summary: 'Send several messages',
     description: 'Each is answered by itself. With `atomic` all are stored or none.',
     rule: write,
+    takesMessages: true,
     headers: IDEMPOTENCY,
     params: queueParams,
     body: batchSchema,
@@ -70,10 +72,25 @@ export const sendRoutes: readonly Route[] = [
       const { messages, atomic } = call.body;
       checkBatch(messages.length, 'body.messages', call.services);
       const ready = messages.map((message, i) => toMessage(message, `body.messages[${i}]`));
-      return { results: resultsBody(await sendAll(call, ready, atomic)) };
+      const results = await sendAll(call, ready, atomic);
+      countStoreError(call, results);
+      return { results: resultsBody(results) };
     },
   }),
 ];
+
+/** What is told as a result is not thrown: whoever counts failures of the store must hear of it. */
+export function countStoreError(
+  { broker }: Pick<Call, 'broker'>,
+  results: readonly SendResult[],
+): void {
+  for (const result of results) {
+    if (result.ok || !(result.error instanceof StorageError)) continue;
+    // They were stored together, so it is the same for all.
+    broker.telemetry.countError(result.error);
+    return;
+  }
+}
 
 async function sendAll(
   call: Call<{ readonly queue: string }>,

@@ -9,9 +9,10 @@ import { type Problem, problemOf } from '../../../protocols/http/problem.ts';
 import { queueParams } from '../../../protocols/http/schemas/common.ts';
 import { messageSchema, toMessage } from '../../../protocols/http/schemas/message.ts';
 import { resultsBody } from '../../../protocols/http/schemas/send.ts';
+import { refuseIfAlarmed } from '../alarmed.ts';
 import { goneSignal } from '../client-gone.ts';
 import { type Call, defineRoute, type Route } from '../route.ts';
-import { IDEMPOTENCY, withIdempotencyKey } from './send.ts';
+import { countStoreError, IDEMPOTENCY, withIdempotencyKey } from './send.ts';
 
 type StreamCall = Call<{ readonly queue: string }>;
 type Line = Message | { readonly problem: Problem };
@@ -32,6 +33,7 @@ export const streamRoutes: readonly Route[] = [
       'broker reads on when what it has read is stored, and when its results are read. A line that is ' +
       'no message is answered with a problem, and the stream goes on.',
     rule: { kind: 'resource', action: 'write', of: 'queue', param: 'queue' },
+    takesMessages: true,
     headers: IDEMPOTENCY,
     params: queueParams,
     rawBody: 'stream',
@@ -113,7 +115,9 @@ async function store(
   first: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const { mq, params, request } = call;
+  const { mq, params, request, broker } = call;
+  // It may have begun long before the alarm.
+  refuseIfAlarmed(broker);
   const queue = mq.getQueue(params.queue);
   const { deduplicationWindow } = queue.settings;
   const read = lines.map((line, i) => readLine(line, first + i));
@@ -123,7 +127,9 @@ async function store(
     (message, i) =>
       withIdempotencyKey([message], request.headers, deduplicationWindow, positions[i])[0]!,
   );
-  const answers = resultsBody(await mq.sendBatch(queue, keyed, { signal }));
+  const sent = await mq.sendBatch(queue, keyed, { signal });
+  countStoreError(call, sent);
+  const answers = resultsBody(sent);
   let next = 0;
   return read
     .map((line) =>

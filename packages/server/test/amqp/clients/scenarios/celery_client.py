@@ -1,7 +1,6 @@
 """Celery with a worker in a process of its own. Results come back by messages (rpc://)."""
 
 import os
-import signal
 import subprocess
 import sys
 
@@ -21,8 +20,6 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={"confirm_publish": True},
     worker_hijack_root_logger=False,
-    # Seconds after which it looks for what is due.
-    worker_timer_precision=0.1,
 )
 
 
@@ -31,7 +28,7 @@ def add(x, y):
     return x + y
 
 
-@app.task(bind=True, max_retries=3, default_retry_delay=0.05)
+@app.task(bind=True, max_retries=1, default_retry_delay=0.05)
 def flaky(self, failures):
     if self.request.retries < failures:
         raise self.retry(exc=ValueError("not yet"))
@@ -58,7 +55,6 @@ def start_worker():
         env={**os.environ, "CELERY_BROKER": URL, "C_FORCE_ROOT": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
 
 
@@ -75,7 +71,7 @@ def main():
     worker = start_worker()
     try:
         tell("plain", add.delay(2, 3))
-        tell("retried", flaky.delay(2))
+        tell("retried", flaky.delay(1))
         tell("retried too often", flaky.delay(9))
         tell("broken", broken.delay())
         tell("chained", chain(add.s(1, 2), add.s(10), add.s(100))())
@@ -93,7 +89,7 @@ def main():
         fresh = Celery("fresh", broker=URL, backend="rpc://")
         tell("after the crash", fresh.send_task("celery_client.add", [20, 22], queue="celery.work"))
     finally:
-        os.killpg(worker.pid, signal.SIGKILL)
+        worker.kill()
         worker.wait()
     say("end")
 

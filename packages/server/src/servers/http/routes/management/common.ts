@@ -49,7 +49,11 @@ export async function inEachVhost<T>(
 ): Promise<T[]> {
   const names = broker.vhosts.names().filter((name) => mayEnter(identity, name));
   const lists = await Promise.all(
-    names.map(async (name) => list(await vhostSide(broker, name), name)),
+    names.map(async (name) => {
+      const side = await amqpOf(broker).vhost(name);
+      // Meanwhile it may have been deleted.
+      return side === undefined ? [] : list(side, name);
+    }),
   );
   return lists.flat();
 }

@@ -123,7 +123,8 @@ export function seenConnections({
 }: Pick<Call, 'broker' | 'identity'>): AmqpConnection[] {
   const all = amqpOf(broker).connections();
   if (identity.admin) return all;
-  return all.filter(({ user }) => identity.kind === 'user' && user === identity.name);
+  if (identity.kind !== 'user') return [];
+  return all.filter(({ user, userKind }) => userKind === 'user' && user === identity.name);
 }
 
 /** @throws ThingNotFoundError */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { MessageQueueError } from 'wherry';
+import { MessageQueueError, StorageError } from 'wherry';
 import { importPasswordHash } from '../../../../access/passwords.ts';
 import { matchesGlob } from '../../../../access/permissions.ts';
 import { parse } from '../../../../protocols/http/mistakes.ts';
@@ -102,7 +102,7 @@ export class DefinitionsImport {
       this.#taken[kind] += 1;
     } catch (error) {
       // What went wrong otherwise goes wrong for the rest, too.
-      if (!(error instanceof MessageQueueError)) throw error;
+      if (!(error instanceof MessageQueueError) || error instanceof StorageError) throw error;
       this.#leaveOut(kind, nameOf(entry), error.message);
     }
   }
@@ -142,6 +142,7 @@ export class DefinitionsImport {
     },
     policies: async (policy) => {
       const vhost = this.#vhostOf(policy);
+      await vhostSide(this.#broker, vhost);
       const read = readPolicy(policy);
       for (const remark of read.remarks) this.#change('policies', policy.name, remark);
       this.#policies.set(vhost, [...(this.#policies.get(vhost) ?? []), read]);

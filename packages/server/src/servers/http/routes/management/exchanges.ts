@@ -78,13 +78,13 @@ export const managementExchangeRoutes: readonly Route[] = [
       const { name } = call.params;
       const { type, durable, auto_delete: autoDelete, internal, arguments: table } = body;
       const side = await sideOf(call);
-      const alternate = table['alternate-exchange'];
-      if (typeof alternate === 'string' && side.exchange(name) === undefined) {
+      const declared = { name: exchangeIn(name), type, durable, autoDelete, internal };
+      const isNew = await side.declareExchange({ ...declared, arguments: table }, () => {
+        const alternate = table['alternate-exchange'];
+        if (typeof alternate !== 'string') return;
         require('read', name);
         require('write', alternate);
-      }
-      const declared = { name: exchangeIn(name), type, durable, autoDelete, internal };
-      const isNew = await side.declareExchange({ ...declared, arguments: table });
+      });
       return reply.status(isNew ? 201 : 204).send();
     },
   }),
@@ -111,6 +111,7 @@ export const managementExchangeRoutes: readonly Route[] = [
     summary: 'Publish a message',
     description: 'It is stored when the answer comes; `routed` says whether it reached a queue.',
     rule: may('write', 'exchange'),
+    takesMessages: true,
     body: publishBody,
     responses: { 200: z.strictObject({ routed: z.boolean() }) },
     problems: ['EXCHANGE_NOT_FOUND', 'QUEUE_FULL'],
@@ -124,7 +125,7 @@ export const managementExchangeRoutes: readonly Route[] = [
         routingKey,
         properties,
         payload: payloadOf(body.payload, body.payload_encoding),
-        user: identity.name,
+        user: identity.kind === 'token' ? null : identity.name,
       });
       return { routed };
     },

@@ -1,7 +1,6 @@
-import { X509Certificate } from 'node:crypto';
+import { TLSSocket } from 'node:tls';
 import * as z from 'zod';
 import { requireAction } from '../../access-hooks.ts';
-import type { BrokerContext } from '../../context.ts';
 import { type Call, defineRoute, type Route } from '../../route.ts';
 import { askStores } from '../operations.ts';
 import { listening } from './overview.ts';
@@ -25,12 +24,8 @@ const ALIVENESS_QUEUE = 'aliveness-test';
 export const managementHealthRoutes: readonly Route[] = [
   storesRoute('/healthchecks/node', 'managementNodeHealth', 'Whether the stores answer'),
   storesRoute('/health/checks/virtual-hosts', 'managementVhostHealth', 'Whether the stores answer'),
-  passedRoute('/health/checks/alarms', 'managementAlarms', 'Alarms: there are none here'),
-  passedRoute(
-    '/health/checks/local-alarms',
-    'managementLocalAlarms',
-    'Alarms: there are none here',
-  ),
+  alarmsRoute('/health/checks/alarms', 'managementAlarms'),
+  alarmsRoute('/health/checks/local-alarms', 'managementLocalAlarms'),
   passedRoute(
     '/health/checks/node-is-mirror-sync-critical',
     'managementMirrorHealth',
@@ -89,7 +84,7 @@ export const managementHealthRoutes: readonly Route[] = [
     responses: { 200: checkSchema, 503: checkSchema },
     handler: (call) => {
       const { within, unit } = call.params;
-      const until = certificateEnd(call.broker);
+      const until = certificateEnd(call.request);
       if (until === null || until > Date.now() + within * UNIT_MS[unit]!) return OK;
       return failed(call, { reason: `The certificate expires ${new Date(until).toISOString()}` });
     },
@@ -121,6 +116,21 @@ function storesRoute(url: string, id: string, summary: string): Route {
   });
 }
 
+function alarmsRoute(url: string, id: string): Route {
+  return defineRoute({
+    ...any,
+    id,
+    url,
+    summary: 'Whether the broker takes messages: it is short of nothing',
+    responses: { 200: checkSchema, 503: checkSchema },
+    handler: (call) => {
+      const alarms = call.broker.alarms.active();
+      if (alarms.length === 0) return OK;
+      return failed(call, { reason: 'Alarms in effect', alarms });
+    },
+  });
+}
+
 function passedRoute(url: string, id: string, summary: string): Route {
   return defineRoute({
     ...any,
@@ -137,11 +147,11 @@ function failed({ reply }: Pick<Call, 'reply'>, details: object): object {
   return { status: 'failed', ...details };
 }
 
-/** @returns milliseconds since 1970; null: it speaks no TLS */
-function certificateEnd({ tls }: BrokerContext): number | null {
-  const [certificate] = [tls?.cert].flat();
-  if (certificate === undefined) return null;
-  return Date.parse(new X509Certificate(certificate).validTo);
+/** @returns milliseconds since 1970, of the certificate that the caller was shown; null: none was */
+function certificateEnd({ socket }: Call['request']): number | null {
+  if (!(socket instanceof TLSSocket)) return null;
+  const { valid_to: until } = socket.getCertificate() as { valid_to: string };
+  return Date.parse(until);
 }
 
 async function aliveness(call: Call): Promise<object> {

@@ -44,6 +44,7 @@ export const managementOverviewRoutes: readonly Route[] = [
         processId: process.pid,
         uptime: Date.now() - broker.startedAt,
         memoryUsed: process.memoryUsage.rss(),
+        alarms: new Set(broker.alarms.active().map(({ kind }) => kind)),
       }),
     ],
   }),

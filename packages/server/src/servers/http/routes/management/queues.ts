@@ -1,4 +1,5 @@
 import { QueueNotFoundError } from 'wherry';
+import { deadLetterTarget } from '../../../../access/permissions.ts';
 import {
   bindingRow,
   defaultBinding,
@@ -85,13 +86,15 @@ export const managementQueueRoutes: readonly Route[] = [
       const { params, body, reply, require } = call;
       const { durable, auto_delete: autoDelete, arguments: table } = body;
       const side = await sideOf(call);
-      const deadLetters = table['x-dead-letter-exchange'];
-      if (typeof deadLetters === 'string' && side.queue(params.name) === undefined) {
-        require('read', params.name);
-        require('write', deadLetters);
-      }
       const { name } = params;
-      const isNew = await side.declareQueue({ name, durable, autoDelete, arguments: table });
+      const declared = { name, durable, autoDelete, arguments: table };
+      const isNew = await side.declareQueue(declared, () => {
+        const exchange = table['x-dead-letter-exchange'];
+        if (typeof exchange !== 'string') return;
+        const key = table['x-dead-letter-routing-key'];
+        require('read', name);
+        require('write', deadLetterTarget(exchange, typeof key === 'string' ? key : null));
+      });
       return reply.status(isNew ? 201 : 204).send();
     },
   }),
