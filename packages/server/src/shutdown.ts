@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { TimeoutError } from 'wherry';
-import type { AmqpServer } from './servers/amqp/listener.ts';
+import type { AmqpServer } from './servers/amqp/connection/listener.ts';
 import type { OpenSockets } from './servers/http/open-sockets.ts';
 import type { Logger } from './telemetry/logger.ts';
 

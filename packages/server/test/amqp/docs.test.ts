@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { root } from '../../../../scripts/find-files.ts';
 import { readPage, tableRowsOf } from '../../../wherry/test/docs/markdown.ts';
 import { plainTable } from '../../src/protocols/amqp/table.ts';
-import { QUEUE_ARGUMENTS } from '../../src/servers/amqp/queue-arguments.ts';
+import { QUEUE_ARGUMENTS } from '../../src/servers/amqp/definitions/queue-arguments.ts';
 import type { Broker } from '../../src/index.ts';
 import { startBroker } from '../broker.ts';
 import { RawClient } from './connection/raw-client.ts';

@@ -63,7 +63,7 @@ export function allocateContent(
 }
 
 /** Where in a stored body its parts are. */
-export interface ContentPlaces {
+interface ContentPlaces {
   /** Exchange and routing key, as short strings one behind the other. */
   readonly addressAt: number;
   readonly addressEnd: number;

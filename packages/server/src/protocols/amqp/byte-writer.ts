@@ -144,7 +144,7 @@ function writeUtf8(bytes: Buffer, at: number, text: string): number {
 }
 
 /** @returns the place behind the copy */
-export function copyBytes(target: Buffer, at: number, source: Uint8Array): number {
+function copyBytes(target: Buffer, at: number, source: Uint8Array): number {
   return copyRange(target, at, source, 0, source.length);
 }
 

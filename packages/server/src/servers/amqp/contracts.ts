@@ -11,10 +11,10 @@ import type { AmqpTraffic } from '../../telemetry/amqp-traffic.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { LateDefinitions } from '../../vhosts/late-definitions.ts';
 import type { VirtualHosts } from '../../vhosts/virtual-hosts.ts';
-import type { DirectReplies } from './direct-replies.ts';
-import type { ExchangeRegistry } from './exchange-registry.ts';
-import type { Feeds } from './feeds.ts';
-import type { QueueRegistry } from './queue-registry.ts';
+import type { DirectReplies } from './messages/direct-replies.ts';
+import type { ExchangeRegistry } from './definitions/exchange-registry.ts';
+import type { Feeds } from './messages/feeds.ts';
+import type { QueueRegistry } from './definitions/queue-registry.ts';
 
 /** What all AMQP connections of a broker share. */
 export interface AmqpContext {

@@ -2,10 +2,10 @@
 import type { TestContext } from 'node:test';
 import type { BrokerConfigInput } from '../../../src/config/config.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
-import { createChannel } from '../../../src/servers/amqp/channel.ts';
+import { createChannel } from '../../../src/servers/amqp/messages/channel.ts';
 import type { CreateChannel } from '../../../src/servers/amqp/contracts.ts';
-import { AmqpServer, type AmqpServerParts } from '../../../src/servers/amqp/listener.ts';
-import { makeVhost } from '../../../src/servers/amqp/vhost.ts';
+import { AmqpServer, type AmqpServerParts } from '../../../src/servers/amqp/connection/listener.ts';
+import { makeVhost } from '../../../src/servers/amqp/definitions/vhost.ts';
 import { openState, type State } from '../../../src/state.ts';
 import { AmqpTraffic } from '../../../src/telemetry/amqp-traffic.ts';
 import { createTelemetry } from '../../../src/telemetry/telemetry.ts';

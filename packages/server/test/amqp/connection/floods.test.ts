@@ -145,7 +145,7 @@ test('of unfinished bodies and transactions, who has most of too much is closed'
 
 test('a connection counts its consumers until they end', async (t) => {
   const { create, made } = standIns();
-  const { createChannel } = await import('../../../src/servers/amqp/channel.ts');
+  const { createChannel } = await import('../../../src/servers/amqp/messages/channel.ts');
   let host: ChannelHost | undefined;
   const { port } = await startAmqp(t, {}, (number, given) => {
     host = given;

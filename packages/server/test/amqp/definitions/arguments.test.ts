@@ -2,17 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AmqpError } from '../../../src/protocols/amqp/errors.ts';
 import { type FieldValue, type Table, tableOf } from '../../../src/protocols/amqp/table.ts';
-import { bindingArguments } from '../../../src/servers/amqp/binding-arguments.ts';
-import { requireEqual, requireEqualArguments } from '../../../src/servers/amqp/equivalence.ts';
+import { bindingArguments } from '../../../src/servers/amqp/definitions/binding-arguments.ts';
+import {
+  requireEqual,
+  requireEqualArguments,
+} from '../../../src/servers/amqp/definitions/equivalence.ts';
 import {
   alternateExchangeOf,
   routingTypeOf,
-} from '../../../src/servers/amqp/exchange-arguments.ts';
+} from '../../../src/servers/amqp/definitions/exchange-arguments.ts';
 import {
   checkQueueArguments,
   comparedArguments,
   queueSettingsOf,
-} from '../../../src/servers/amqp/queue-arguments.ts';
+} from '../../../src/servers/amqp/definitions/queue-arguments.ts';
 
 const WHAT = "queue 'q' in vhost '/'";
 const DURABLE = { durable: true, exclusive: false, autoDelete: false };

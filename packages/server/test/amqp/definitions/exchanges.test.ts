@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import type { ExchangeRegistry } from '../../../src/servers/amqp/exchange-registry.ts';
+import type { ExchangeRegistry } from '../../../src/servers/amqp/definitions/exchange-registry.ts';
 import { declaration, NOTHING, open, openSlow, refused } from './registries.ts';
 
 describe('exchanges', () => {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import { CountLimit } from '../../../src/servers/amqp/count-limit.ts';
-import type { DefinitionChannel } from '../../../src/servers/amqp/definition-channel.ts';
+import { CountLimit } from '../../../src/servers/amqp/definitions/count-limit.ts';
+import type { DefinitionChannel } from '../../../src/servers/amqp/definitions/definition-channel.ts';
 import { handleQueue } from '../../../src/servers/amqp/handlers/queue.ts';
-import { Outstanding } from '../../../src/servers/amqp/outstanding.ts';
+import { Outstanding } from '../../../src/servers/amqp/messages/outstanding.ts';
 import { openVhost, RecordedConnection } from '../messages/recorded-channel.ts';
 import { refused } from './registries.ts';
 

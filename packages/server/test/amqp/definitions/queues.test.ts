@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import type { ConsumerRequest, QueueRegistry } from '../../../src/servers/amqp/queue-registry.ts';
-import { queueTraits } from '../../../src/servers/amqp/queue-traits.ts';
+import type {
+  ConsumerRequest,
+  QueueRegistry,
+} from '../../../src/servers/amqp/definitions/queue-registry.ts';
+import { queueTraits } from '../../../src/servers/amqp/definitions/queue-traits.ts';
 import { declaration, NOTHING, open, openSlow, refused } from './registries.ts';
 
 function consumer(tag: string, changed: Partial<ConsumerRequest> = {}): ConsumerRequest {

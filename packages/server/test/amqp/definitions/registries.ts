@@ -6,8 +6,11 @@ import type { TestContext } from 'node:test';
 import { brokerPort, MessageQueueSystem } from 'wherry';
 import { AmqpError } from '../../../src/protocols/amqp/errors.ts';
 import type { Table } from '../../../src/protocols/amqp/table.ts';
-import { ExchangeRegistry } from '../../../src/servers/amqp/exchange-registry.ts';
-import { type QueueDeclaration, QueueRegistry } from '../../../src/servers/amqp/queue-registry.ts';
+import { ExchangeRegistry } from '../../../src/servers/amqp/definitions/exchange-registry.ts';
+import {
+  type QueueDeclaration,
+  QueueRegistry,
+} from '../../../src/servers/amqp/definitions/queue-registry.ts';
 
 export const NOTHING: Table = new Map();
 

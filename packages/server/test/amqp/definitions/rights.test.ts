@@ -98,25 +98,49 @@ test('dead letters go to the default exchange with a key that is allowed, or not
   assert.equal((await over({ 'x-dead-letter-exchange': '', ...key })).status, 201);
 });
 
-test('a queue, or an exchange, that is just being deleted lends nobody its rights', async (t) => {
+test('a queue that is just being deleted lends nobody its rights', async (t) => {
+  const bob = await open(t, BOB);
+  const table = tableOf({ 'x-dead-letter-exchange': 'amq.fanout' });
+  const frame = (channel: number, ...method: Parameters<typeof encodeMethod>): Buffer =>
+    frameOf(FRAME.method, channel, encodeMethod(...method));
+  for (const queue of ['mine.race', 'mine.other']) {
+    bob.method(1, 'queue.declare', { queue });
+    await bob.expect(1, 'queue.declare-ok');
+  }
+  const frames = [frame(1, 'queue.delete', { queue: 'mine.race' })];
+  // Each comes to its declaration a little later than the one before.
+  const channels = 12;
+  for (let channel = 2; channel < 2 + channels; channel++) {
+    await bob.openChannel(channel);
+    for (let i = 2; i < channel; i++) {
+      frames.push(frame(channel, 'queue.purge', { queue: 'mine.other', nowait: true }));
+    }
+    frames.push(frame(channel, 'queue.declare', { queue: 'mine.race', arguments: table }));
+  }
+  bob.send(Buffer.concat(frames));
+  const answers: string[] = [];
+  while (answers.length <= channels) answers.push((await bob.nextMethod()).name);
+  const closes = Array<string>(channels).fill('channel.close');
+  assert.deepEqual(answers.toSorted(), [...closes, 'queue.delete-ok']);
+});
+
+test('nor does an exchange, for its alternate', async (t) => {
   const bob = await open(t, BOB);
   await bob.openChannel(2);
-  bob.method(1, 'queue.declare', { queue: 'mine.race' });
-  await bob.expect(1, 'queue.declare-ok');
-  const table = tableOf({ 'x-dead-letter-exchange': 'amq.fanout' });
-  const declaration = { queue: 'mine.race', arguments: table };
+  const plain = { exchange: 'mine.race', type: 'direct' };
+  bob.method(1, 'exchange.declare', plain);
+  await bob.expect(1, 'exchange.declare-ok');
+  const declaration = { ...plain, arguments: tableOf({ 'alternate-exchange': 'amq.fanout' }) };
   bob.send(
     Buffer.concat([
-      frameOf(FRAME.method, 1, encodeMethod('queue.delete', { queue: 'mine.race' })),
-      frameOf(FRAME.method, 2, encodeMethod('queue.declare', declaration)),
-      frameOf(FRAME.method, 2, encodeMethod('queue.declare', declaration)),
+      frameOf(FRAME.method, 1, encodeMethod('exchange.delete', { exchange: 'mine.race' })),
+      frameOf(FRAME.method, 2, encodeMethod('exchange.declare', declaration)),
     ]),
   );
   const answers = [await bob.nextMethod(), await bob.nextMethod()].map(({ name }) => name);
-  // Whichever comes first: it is refused as another queue, or as a new one, and never made.
-  assert.deepEqual(answers.toSorted(), ['channel.close', 'queue.delete-ok']);
+  assert.deepEqual(answers.toSorted(), ['channel.close', 'exchange.delete-ok']);
   bob.method(2, 'channel.close-ok');
-  bob.method(1, 'queue.declare', { queue: 'mine.race', passive: true });
+  bob.method(1, 'exchange.declare', { ...plain, passive: true });
   await refused(bob, 1, 404);
 });
 

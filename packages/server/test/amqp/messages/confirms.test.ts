@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { FrameDecoder } from '../../../src/protocols/amqp/frames.ts';
 import { FrameWriter } from '../../../src/protocols/amqp/frame-writer.ts';
 import { decodeMethod } from '../../../src/protocols/amqp/methods.ts';
-import { Confirms } from '../../../src/servers/amqp/confirms.ts';
+import { Confirms } from '../../../src/servers/amqp/messages/confirms.ts';
 import type { ChannelHost } from '../../../src/servers/amqp/contracts.ts';
 import { AmqpTraffic } from '../../../src/telemetry/amqp-traffic.ts';
 

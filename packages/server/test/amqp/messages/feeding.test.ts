@@ -1,9 +1,9 @@
 /** What many consumers of one queue cost, and whose turn it is when some have left. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { ChannelState } from '../../../src/servers/amqp/channel-state.ts';
-import type { ChannelConsumer } from '../../../src/servers/amqp/channel-consumer.ts';
-import type { FeedConsumer, QueueFeed } from '../../../src/servers/amqp/queue-feed.ts';
+import { ChannelState } from '../../../src/servers/amqp/messages/channel-state.ts';
+import type { ChannelConsumer } from '../../../src/servers/amqp/messages/channel-consumer.ts';
+import type { FeedConsumer, QueueFeed } from '../../../src/servers/amqp/messages/queue-feed.ts';
 import { until } from '../connection/stand-in-channel.ts';
 import { openVhost, RecordedConnection } from './recorded-channel.ts';
 

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type BrokerPort, StorageError } from 'wherry';
 import { encodeProperties } from '../../../src/protocols/amqp/properties.ts';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import { IN_HAND_BYTES_MAX } from '../../../src/servers/amqp/channel-state.ts';
-import type { Holder } from '../../../src/servers/amqp/feeds.ts';
+import { IN_HAND_BYTES_MAX } from '../../../src/servers/amqp/messages/channel-state.ts';
+import type { Holder } from '../../../src/servers/amqp/messages/feeds.ts';
 import { confirmed, declared, refusal } from './helpers.ts';
 import { type RecordedChannel, RecordedConnection, openVhost } from './recorded-channel.ts';
 

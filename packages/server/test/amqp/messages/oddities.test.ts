@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { after, before, test } from 'node:test';
 import { encodeProperties, type Properties } from '../../../src/protocols/amqp/properties.ts';
 import { type FieldValue, plainTable, tableOf } from '../../../src/protocols/amqp/table.ts';
-import { getMessages } from '../../../src/servers/amqp/administered-messages.ts';
+import { getMessages } from '../../../src/servers/amqp/administration/administered-messages.ts';
 import { confirmed, declared, nextName, refusal } from './helpers.ts';
 import {
   type RecordedChannel,

@@ -17,14 +17,14 @@ import {
   decodeProperties,
   encodeProperties,
 } from '../../../src/protocols/amqp/properties.ts';
-import { createChannel } from '../../../src/servers/amqp/channel.ts';
+import { createChannel } from '../../../src/servers/amqp/messages/channel.ts';
 import type {
   AmqpContext,
   AmqpVhost,
   ChannelEnd,
   ChannelHost,
 } from '../../../src/servers/amqp/contracts.ts';
-import { makeVhost } from '../../../src/servers/amqp/vhost.ts';
+import { makeVhost } from '../../../src/servers/amqp/definitions/vhost.ts';
 import { AmqpTraffic } from '../../../src/telemetry/amqp-traffic.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 

@@ -1,8 +1,8 @@
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
-import type { ChannelState } from '../channel-state.ts';
-import type { Settlement } from '../pending-transaction.ts';
-import { giveAllBack, settle, takeDeliveries, takeDelivery } from '../unacknowledged.ts';
+import type { ChannelState } from '../messages/channel-state.ts';
+import type { Settlement } from '../messages/pending-transaction.ts';
+import { giveAllBack, settle, takeDeliveries, takeDelivery } from '../messages/unacknowledged.ts';
 
 /** basic.ack @throws AmqpError 406 */
 export function acknowledge(channel: ChannelState, tag: number, isMultiple: boolean): void {

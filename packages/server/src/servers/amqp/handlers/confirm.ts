@@ -1,7 +1,7 @@
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
-import type { ChannelState } from '../channel-state.ts';
-import { Confirms } from '../confirms.ts';
-import { preconditionFailed } from '../refuse.ts';
+import type { ChannelState } from '../messages/channel-state.ts';
+import { Confirms } from '../messages/confirms.ts';
+import { preconditionFailed } from '../definitions/refuse.ts';
 
 /** confirm.select @throws AmqpError 406 */
 export function selectConfirms(

@@ -2,14 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
 import type { Table } from '../../../protocols/amqp/table.ts';
-import { type ArgumentCheck, integer, integerOf, notNegative } from '../argument-checks.ts';
-import { ChannelConsumer } from '../channel-consumer.ts';
-import type { ChannelState } from '../channel-state.ts';
-import { queueNameOf } from '../definition-channel.ts';
-import { REPLY_QUEUE } from '../direct-replies.ts';
-import type { ConsumerRequest, ConsumerSeat } from '../queue-registry.ts';
-import { queueTraits } from '../queue-traits.ts';
-import { preconditionFailed, resourceText } from '../refuse.ts';
+import {
+  type ArgumentCheck,
+  integer,
+  integerOf,
+  notNegative,
+} from '../definitions/argument-checks.ts';
+import { ChannelConsumer } from '../messages/channel-consumer.ts';
+import type { ChannelState } from '../messages/channel-state.ts';
+import { queueNameOf } from '../definitions/definition-channel.ts';
+import { REPLY_QUEUE } from '../messages/direct-replies.ts';
+import type { ConsumerRequest, ConsumerSeat } from '../definitions/queue-registry.ts';
+import { queueTraits } from '../definitions/queue-traits.ts';
+import { preconditionFailed, resourceText } from '../definitions/refuse.ts';
 
 const TAG_BYTES = 16;
 const CONSUMERS_MAX = 10_000;

@@ -4,10 +4,10 @@ import {
   type DefinitionChannel,
   requireNotDefault,
   requireUnreserved,
-} from '../definition-channel.ts';
-import { alternateExchangeOf, routingTypeOf } from '../exchange-arguments.ts';
-import type { BindingRequest } from '../exchange-registry.ts';
-import { accessRefused, resourceText } from '../refuse.ts';
+} from '../definitions/definition-channel.ts';
+import { alternateExchangeOf, routingTypeOf } from '../definitions/exchange-arguments.ts';
+import type { BindingRequest } from '../definitions/exchange-registry.ts';
+import { accessRefused, resourceText } from '../definitions/refuse.ts';
 import { requireWrite } from './publish.ts';
 
 type Arguments<N extends MethodName> = MethodArguments[N];

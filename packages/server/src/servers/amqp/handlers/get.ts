@@ -1,11 +1,11 @@
 import type { AmqpContent, HeldMessage } from 'wherry';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
-import { IN_HAND_BYTES_MAX, type ChannelState } from '../channel-state.ts';
-import { queueNameOf } from '../definition-channel.ts';
-import { contentOf } from '../delivery.ts';
-import { queueTraits } from '../queue-traits.ts';
-import { amqpError, preconditionFailed } from '../refuse.ts';
-import { keep } from '../unacknowledged.ts';
+import { IN_HAND_BYTES_MAX, type ChannelState } from '../messages/channel-state.ts';
+import { queueNameOf } from '../definitions/definition-channel.ts';
+import { contentOf } from '../messages/delivery.ts';
+import { queueTraits } from '../definitions/queue-traits.ts';
+import { amqpError, preconditionFailed } from '../definitions/refuse.ts';
+import { keep } from '../messages/unacknowledged.ts';
 
 /** basic.get: one message, or the word that there is none. @throws AmqpError 404, 405 */
 export async function get(

@@ -4,14 +4,14 @@ import { AmqpError } from '../../../protocols/amqp/errors.ts';
 import { decodeContentHeader } from '../../../protocols/amqp/frames.ts';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
 import { REPLY } from '../../../protocols/amqp/reply-codes.ts';
-import type { ChannelState } from '../channel-state.ts';
-import { ContentAssembly } from '../content-assembly.ts';
+import type { ChannelState } from '../messages/channel-state.ts';
+import { ContentAssembly } from '../messages/content-assembly.ts';
 import type { ChannelHost } from '../contracts.ts';
-import { isReplyName } from '../direct-replies.ts';
-import { directionOf } from '../direction.ts';
-import { queueTraits } from '../queue-traits.ts';
-import { accessRefused, notFound } from '../refuse.ts';
-import { store } from '../storing.ts';
+import { isReplyName } from '../messages/direct-replies.ts';
+import { directionOf } from '../messages/direction.ts';
+import { queueTraits } from '../definitions/queue-traits.ts';
+import { accessRefused, notFound } from '../definitions/refuse.ts';
+import { store } from '../messages/storing.ts';
 
 /** basic.publish: its content comes behind it. @throws AmqpError 540 */
 export function publish(channel: ChannelState, args: MethodArguments['basic.publish']): void {

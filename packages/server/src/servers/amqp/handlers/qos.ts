@@ -1,6 +1,6 @@
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
 import type { MethodArguments } from '../../../protocols/amqp/methods.ts';
-import type { ChannelState } from '../channel-state.ts';
+import type { ChannelState } from '../messages/channel-state.ts';
 
 /**
  * basic.qos, as RabbitMQ has it: `global` is for all consumers of the channel together, otherwise

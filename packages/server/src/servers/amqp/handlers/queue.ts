@@ -1,6 +1,6 @@
 import { deadLetterTarget } from '../../../access/permissions.ts';
 import type { Method, MethodArguments, MethodName } from '../../../protocols/amqp/methods.ts';
-import { textOf } from '../argument-checks.ts';
+import { textOf } from '../definitions/argument-checks.ts';
 import type { ChannelHost } from '../contracts.ts';
 import {
   cleanName,
@@ -8,12 +8,12 @@ import {
   queueNameOf,
   requireNotDefault,
   requireUnreserved,
-} from '../definition-channel.ts';
-import { isReplyName, REPLY_QUEUE } from '../direct-replies.ts';
-import type { BindingRequest } from '../exchange-registry.ts';
-import { queueTypeOf, requireTextArgument } from '../queue-arguments.ts';
-import { type DeclaredQueue, serverName } from '../queue-registry.ts';
-import { notFound, preconditionFailed, resourceText } from '../refuse.ts';
+} from '../definitions/definition-channel.ts';
+import { isReplyName, REPLY_QUEUE } from '../messages/direct-replies.ts';
+import type { BindingRequest } from '../definitions/exchange-registry.ts';
+import { queueTypeOf, requireTextArgument } from '../definitions/queue-arguments.ts';
+import { type DeclaredQueue, serverName } from '../definitions/queue-registry.ts';
+import { notFound, preconditionFailed, resourceText } from '../definitions/refuse.ts';
 import { requireWrite } from './publish.ts';
 
 type Arguments<N extends MethodName> = MethodArguments[N];

@@ -1,9 +1,9 @@
 import { MessageQueueError, type NewMessage } from 'wherry';
-import type { ChannelState } from '../channel-state.ts';
-import { PendingTransaction } from '../pending-transaction.ts';
-import { preconditionFailed } from '../refuse.ts';
-import { reasonToDie, withTime } from '../storing.ts';
-import { giveAllBack, settled } from '../unacknowledged.ts';
+import type { ChannelState } from '../messages/channel-state.ts';
+import { PendingTransaction } from '../messages/pending-transaction.ts';
+import { preconditionFailed } from '../definitions/refuse.ts';
+import { reasonToDie, withTime } from '../messages/storing.ts';
+import { giveAllBack, settled } from '../messages/unacknowledged.ts';
 import { returnMessage } from './publish.ts';
 
 /** tx.select @throws AmqpError 406 */

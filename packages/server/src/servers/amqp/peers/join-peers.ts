@@ -1,6 +1,6 @@
 import type { BrokerPort, MessageQueueSystem } from 'wherry';
-import { orphanedQueues, removeTransient } from '../leftovers.ts';
-import type { QueueRegistry } from '../queue-registry.ts';
+import { orphanedQueues, removeTransient } from '../definitions/leftovers.ts';
+import type { QueueRegistry } from '../definitions/queue-registry.ts';
 import type { Peers } from './peers.ts';
 import type { SharedConsumers } from './shared-consumers.ts';
 

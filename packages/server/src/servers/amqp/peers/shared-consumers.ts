@@ -1,5 +1,5 @@
 import type { Queue } from 'wherry';
-import { queueTraits } from '../queue-traits.ts';
+import { queueTraits } from '../definitions/queue-traits.ts';
 import {
   changeNote,
   type ConsumersNote,

@@ -1,0 +1,54 @@
+import type { AmqpContent, NewMessage } from 'wherry';
+import type { OpenDelivery } from './channel-state.ts';
+import type { ChannelHost } from '../contracts.ts';
+import { memoryOf } from '../connection/publish-budget.ts';
+import { preconditionFailed } from '../definitions/refuse.ts';
+
+/** What the transactions of a connection may keep in memory until they are committed. */
+const BYTES_MAX = 128 * 1024 * 1024;
+
+/** What is done with a message that the client had in hand. */
+export type Settlement = 'acknowledge' | 'reject' | 'requeue';
+
+export interface PendingPublish {
+  readonly queues: readonly string[];
+  readonly message: NewMessage;
+}
+
+/** What a client has published and settled in a transaction; nothing of it has happened. */
+export class PendingTransaction {
+  readonly publishes: PendingPublish[] = [];
+  /** What nobody gets, and is returned with the commit. */
+  readonly returns: AmqpContent[] = [];
+  readonly settlements: { readonly delivery: OpenDelivery; readonly as: Settlement }[] = [];
+  readonly #host: Pick<ChannelHost, 'reserve' | 'transactionBytes'>;
+  #bytes = 0;
+
+  constructor(host: Pick<ChannelHost, 'reserve' | 'transactionBytes'>) {
+    this.#host = host;
+  }
+
+  /** @throws AmqpError 406 */
+  publish(queues: readonly string[], message: NewMessage): void {
+    const bytes = memoryOf(message);
+    if (this.#host.transactionBytes + bytes > BYTES_MAX) {
+      throw preconditionFailed(
+        `the transactions of a connection have more than ${BYTES_MAX} bytes of messages; ` +
+          'commit more often',
+      );
+    }
+    this.publishes.push({ queues, message });
+    this.#count(bytes);
+  }
+
+  /** It was committed, or rolled back, or nobody can do either any more. */
+  end(): void {
+    this.#count(-this.#bytes);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#host.transactionBytes += bytes;
+    this.#host.reserve(bytes);
+  }
+}
