@@ -89,6 +89,8 @@ export function placesIn(body: Buffer): ContentPlaces {
  * @throws DeserializationError when it is none
  */
 export function readContent(body: Uint8Array): AmqpContent {
+  // Who made it need not have kept to the types.
+  if (!(body instanceof Uint8Array)) throw notContent();
   const bytes = Buffer.isBuffer(body)
     ? body
     : Buffer.from(body.buffer, body.byteOffset, body.byteLength);

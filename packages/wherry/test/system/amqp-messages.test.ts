@@ -126,6 +126,28 @@ eachStore('everybody can consume what an AMQP client published', async ({ open }
   await delivery!.acknowledge();
 });
 
+eachStore(
+  'a body that is no content is bytes, and its death goes by the name of its queue',
+  async ({ open }) => {
+    const mq = await open();
+    await mq.createExchange({ name: 'dead', type: 'direct' });
+    for (const name of ['q', 'buried']) {
+      await mq.createQueue({ name, ...(name === 'q' && { deadLetterExchange: 'dead' }) });
+    }
+    await mq.bind({ exchange: 'dead', queue: 'buried', routingKey: 'q' });
+    for (const body of [Buffer.from('none'), Buffer.alloc(0)]) {
+      await publish(mq, ['q'], newAmqpMessage(body, 0));
+    }
+    const options = { consumerId: 'me', leaseDuration: 60_000, bound: true, max: 10 };
+    const port = brokerPort(mq);
+    const { messages } = await port.take('q', options);
+    for (const held of messages) await called((done) => port.fail(held, 'rejected', done));
+    const { ready } = await mq.getQueueInfo('buried');
+    assert.deepEqual([messages.length, ready], [2, 2]);
+    assert.throws(() => readContent('text' as unknown as Uint8Array), { code: 'DESERIALIZATION' });
+  },
+);
+
 eachStore('a payload that is not what its type says comes as bytes', async ({ open }) => {
   const mq = await open();
   await mq.createQueue({ name: 'q' });

@@ -79,7 +79,8 @@ describe('brokers on one store', { concurrency: true }, () => {
         for (const text of ['acknowledged', 'in hand 1', 'in hand 2'])
           await send(here, 'work', text);
         const held = await Received.from(there, 'work', { ack: false });
-        await until('messages in hand', () => held.messages.length === 3);
+        // More, where the machine stood still for longer than the short leases of this test.
+        await until('messages in hand', () => held.messages.length >= 3);
         there.ack(held.messages[0]!);
         await send(there, 'turns', 'before');
         await until('the active consumer', () => active.messages.length === 1);

@@ -1,5 +1,3 @@
-import { readContent } from '../../core/amqp-content.ts';
-import type { PublishItem } from '../../core/driver.ts';
 import { ValidationError } from '../../core/errors.ts';
 import { mergeQueueSettings } from '../../core/queue-settings.ts';
 import {
@@ -31,24 +29,6 @@ export function checkEntry({ kind, name, value }: Entry): void {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ValidationError(`The ${kind} '${name}' cannot be stored. ${reason}`);
-  }
-}
-
-/**
- * Checks what a client says is the content of an AMQP message before it is stored: what is none would
- * be of no use to any consumer.
- * @throws ValidationError
- */
-export function checkContents(items: readonly PublishItem[]): void {
-  for (const { message } of items) {
-    if (message.encoding !== 'amqp') continue;
-    try {
-      readContent(message.body as Uint8Array);
-    } catch (error) {
-      throw new ValidationError(
-        `A message of encoding 'amqp' cannot be stored. ${(error as Error).message}`,
-      );
-    }
   }
 }
 

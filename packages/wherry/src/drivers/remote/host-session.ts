@@ -4,7 +4,7 @@ import { giveBack, withinLimit } from './answer-limit.ts';
 import { AnswerRoom, type Share } from './answer-room.ts';
 import { noteCall } from './call-notes.ts';
 import type { Channel } from './channel.ts';
-import { checkContents, checkEntry } from './check-entry.ts';
+import { checkEntry } from './check-entry.ts';
 import { concernedQueues } from './concerned.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { HostLimits } from './host-limits.ts';
@@ -254,7 +254,6 @@ export class HostSession {
     this.options.authorize?.(name, concernedQueues(name, request));
     this.#refuseHidden(name, request);
     if (name === 'topology.put') checkEntry(request as RequestOf<'topology.put'>);
-    if (name === 'publish') checkContents((request as RequestOf<'publish'>).items);
     // What a client holds does not live and die with this process.
     const given = name === 'take' ? { ...(request as RequestOf<'take'>), bound: false } : request;
     const answer = await withinLimit(driver, name, given, await queues.run(name, call, given));

@@ -18,7 +18,7 @@ import {
   MAGIC,
   PROTOCOL_VERSION,
 } from '../../../src/drivers/remote/wire/frames.ts';
-import { allocateContent, MessageQueueSystem, SystemClock } from '../../../src/index.ts';
+import { MessageQueueSystem, SystemClock } from '../../../src/index.ts';
 import { newMessage, receiptOf, unboundedQueue } from '../../../src/testing/suite/fixture.ts';
 import { hostOnSocket, type Hosted } from './hosted.ts';
 
@@ -88,24 +88,6 @@ test('a topology entry that nobody could read is not stored', async (t) => {
   await mq.bind({ exchange: 'x', queue: 'q', routingKey: '#' });
   await mq.upsertSchedule('s', { every: '1h', queue: 'q', message: { payload: 1 } });
   await mq.close();
-});
-
-test('a body that is no AMQP content though it is said to be is not stored', async (t) => {
-  const store = await openMemory(t);
-  const remote = await connect(t, await serve(t, store));
-  const mq = await MessageQueueSystem.open({ storage: remote, queues: [{ name: 'q' }] });
-  t.after(() => mq.close());
-  const [queue] = await store.topology.load();
-  const target = unboundedQueue('q', queue!.number);
-  const { body } = allocateContent('', 'q', Buffer.alloc(2), 0);
-  for (const wrong of [Buffer.from('no content'), body.subarray(1), Buffer.alloc(0), 'text']) {
-    const message = newMessage('', { encoding: 'amqp', body: wrong });
-    const publish = remote.publish([{ targets: [target], message }], { atomic: false });
-    await assert.rejects(publish, { code: 'VALIDATION' });
-  }
-  const right = newMessage('', { encoding: 'amqp', body });
-  await remote.publish([{ targets: [target], message: right }], { atomic: false });
-  assert.equal((await mq.getQueueInfo('q')).ready, 1);
 });
 
 test(
