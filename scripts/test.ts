@@ -14,13 +14,6 @@ import { runTestFile, type FileResult } from './test-file.ts';
 /** Milliseconds for one file; the longest suite has a budget far below it. */
 const fileTimeout = 300_000;
 
-/**
- * Files whose tests mostly wait: for a disk that fails, a server that takes over, a client that comes
- * back. One of them runs beside those that keep the cores busy.
- */
-const waitingFile =
-  /\/(faults|soak|alarms)\/|\/amqp\/(clients|brokers|crash|connection)\/|sentinel|share-crash/;
-
 const testFile = /^(packages\/[^/]+\/test|examples|scripts)\/.*\.test\.ts$/;
 
 async function main(names: readonly string[]): Promise<number> {
@@ -39,22 +32,13 @@ async function main(names: readonly string[]): Promise<number> {
   const failed: [string, FileResult][] = [];
   const total: Tally = { passed: 0, failed: 0, skipped: 0 };
   let done = 0;
-  const runOne = async (file: string): Promise<void> => {
+  await runEach(files, availableParallelism(), async (file) => {
     const result = await runTestFile(join(root, file), fileTimeout);
     done += 1;
     addTally(total, result.tally);
     if (result.failures.length > 0) failed.push([file, result]);
     printFile(`${done}/${files.length}`, file, result, isNarrow);
-  };
-  const waits = (file: string): boolean => waitingFile.test(file);
-  await Promise.all([
-    runEach(files.filter(waits), 1, runOne),
-    runEach(
-      files.filter((file) => !waits(file)),
-      availableParallelism(),
-      runOne,
-    ),
-  ]);
+  });
   for (const [file, result] of failed) printFailures(file, result);
 
   console.log(`\n${formatTally(total)}`);
