@@ -10,19 +10,14 @@ import type {
   TakeRequest,
   TopologyChange,
 } from './driver.ts';
-import {
-  DeserializationError,
-  QueueFullError,
-  QueueNotFoundError,
-  ValidationError,
-} from './errors.ts';
+import { QueueFullError, QueueNotFoundError, ValidationError } from './errors.ts';
 import type { Events } from './events.ts';
 import type { ExchangeManager } from './exchange-manager.ts';
 import type { FailurePolicy } from './failure-policy.ts';
-import type { Done, Held } from './held.ts';
+import { SetAside, refuseDamaged, tellDelivered } from './handing-out.ts';
+import type { Held } from './held.ts';
 import type { IdleQueues } from './idle-queues.ts';
 import { show } from './limits.ts';
-import { waitOf } from './message-broker.ts';
 import type { Headers } from './message.ts';
 import { type Publisher, isPublished } from './publisher.ts';
 import type { QueueManager } from './queue-manager.ts';
@@ -79,9 +74,11 @@ export function brokerPort(system: object): BrokerPort {
  */
 export class BrokerPort {
   readonly #parts: BrokerPortParts;
+  readonly #setAside: SetAside;
 
   constructor(parts: BrokerPortParts) {
     this.#parts = parts;
+    this.#setAside = new SetAside(parts.settler, parts.events);
   }
 
   /** What the store holds, as data. */
@@ -206,15 +203,15 @@ export class BrokerPort {
       { ...message, queueName, deaths },
       { queue: queueName, reason },
     );
-    const to = decision.action === 'move' ? decision.to : [];
-    if (decision.action !== 'move' || to.length === 0) return done(null);
+    if (decision.action !== 'move' || decision.to.length === 0) return done(null);
+    const { to, death } = decision;
     const dead: NewMessage = {
       ...message,
       delay: 0,
       deliverAt: null,
       ttl: null,
       deduplicationId: null,
-      deaths: appendDeath(deaths, decision.death, clock.now()),
+      deaths: appendDeath(deaths, death, clock.now()),
     };
     let left = to.length;
     let failure: Error | null = null;
@@ -249,20 +246,11 @@ export class BrokerPort {
     if (messages.length === 0) return { messages: [], retryIn };
     sweeper.expectWithin(request.leaseDuration);
     const held: HeldMessage[] = [];
-    const waits = events.waits(queue);
-    const listens = events.listens('delivered');
     for (const stored of messages) {
       const one = { queue: ref, id: stored.id, token: stored.lease.token, stored };
-      if (stored.damaged === true || stored.parked !== null) {
-        this.#setAside(one);
-        continue;
-      }
-      held.push(one);
-      if (stored.deliveryCount === 1) waits.observe(waitOf(stored, request.leaseDuration));
-      const { id } = stored;
-      if (listens) events.emit('delivered', { queue, id, consumerId: request.consumerId });
+      if (this.#mayHandOut(one)) held.push(one);
     }
-    events.count(queue, 'delivered', held.length);
+    tellDelivered(events, queue, held, request);
     return { messages: held, retryIn };
   }
 
@@ -321,20 +309,18 @@ export class BrokerPort {
     return this.#parts.queues.countConsumersWith(count);
   }
 
-  #setAside(held: HeldMessage): void {
-    const { settler, events } = this.#parts;
+  #mayHandOut(held: HeldMessage): boolean {
     const { stored } = held;
-    const done: Done = (_held, error) => {
-      if (error === null) return;
-      const { consumerId } = stored.lease;
-      events.emit('consumerError', { queue: held.queue.name, consumerId, error });
-    };
-    if (stored.parked !== null) settler.retryMove(held, stored.parked, done);
-    else {
-      const error = new DeserializationError(
-        `Message '${stored.id}' was damaged in the store: its checksum does not match.`,
-      );
-      settler.settleFailure(held, { kind: 'invalid', error }, true, done);
+    if (stored.parked !== null) {
+      this.#setAside.parked(held);
+      return false;
+    }
+    try {
+      refuseDamaged(stored);
+      return true;
+    } catch (error) {
+      this.#setAside.invalid(held, error);
+      return false;
     }
   }
 }

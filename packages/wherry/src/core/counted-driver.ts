@@ -23,7 +23,7 @@ import type {
   TopologyStore,
 } from './driver.ts';
 import { type Events, tellEvicted } from './events.ts';
-import { waitOf } from './message-broker.ts';
+import { waitOf } from './handing-out.ts';
 import { isPublished } from './publisher.ts';
 
 /**

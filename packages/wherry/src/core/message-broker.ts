@@ -2,13 +2,7 @@ import { payloadOf } from './amqp-content.ts';
 import type { Clock } from './clock.ts';
 import { type AcknowledgeOptions, Delivery, envelopeOf } from './delivery.ts';
 import type { Driver, LeasedMessage, PublishItem, QueueRef, StoredMessage } from './driver.ts';
-import {
-  ClosedError,
-  DeserializationError,
-  LeaseLostError,
-  MessageNotFoundError,
-  ValidationError,
-} from './errors.ts';
+import { ClosedError, LeaseLostError, MessageNotFoundError, ValidationError } from './errors.ts';
 import { checkInteger, show } from './limits.ts';
 import type { Events } from './events.ts';
 import type { Failure } from './failure-policy.ts';
@@ -16,7 +10,8 @@ import type { Envelope, MessageState } from './message.ts';
 import type { BlockOptions, Published, Publisher } from './publisher.ts';
 import type { PayloadSchema, Queue } from './queue.ts';
 import { checkPayload } from './schema.ts';
-import type { Done } from './held.ts';
+import { SetAside, refuseDamaged, tellDelivered } from './handing-out.ts';
+import type { Done, Held } from './held.ts';
 import type { Settler } from './settler.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Topology } from './topology.ts';
@@ -61,10 +56,12 @@ export class MessageBroker {
   readonly #parts: BrokerParts;
   readonly #waiting = new Set<Wait>();
   readonly #lines = new Map<string, WaitingLine>();
+  readonly #setAside: SetAside;
   #closed = false;
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
+    this.#setAside = new SetAside(parts.settler, parts.events);
   }
 
   /** Stores a message in every target, or in none. @throws QueueFullError, StorageError … */
@@ -90,7 +87,7 @@ export class MessageBroker {
     // leaseDuration before its end, and not before it was asked for.
     const ahead = askedAt + options.leaseDuration;
     const deliveries = await this.#admit<T>(queue, ref, messages, ahead);
-    this.#countDelivered(queueName, deliveries, options);
+    tellDelivered(this.#parts.events, queueName, deliveries, options);
     return { deliveries, retryIn };
   }
 
@@ -236,11 +233,12 @@ export class MessageBroker {
     const schema = this.#parts.schemaOf(queue.name);
     const deliveries: Delivery<T>[] = [];
     for (const stored of leased) {
+      const held = (): Held => ({ queue: ref, id: stored.id, token: stored.lease.token, stored });
+      if (stored.parked !== null) {
+        this.#setAside.parked(held());
+        continue;
+      }
       try {
-        if (stored.parked !== null) {
-          this.#parkedAgain(ref, stored);
-          continue;
-        }
         let payload = readPayload(stored);
         if (schema !== undefined) {
           const checked = checkPayload(schema, payload, queue.name);
@@ -251,42 +249,10 @@ export class MessageBroker {
         const { settler } = this.#parts;
         deliveries.push(new Delivery<T>(ref, stored, payload as T, staleAt, ahead, settler));
       } catch (error) {
-        this.#invalid(ref, stored, error);
+        this.#setAside.invalid(held(), error);
       }
     }
     return deliveries;
-  }
-
-  #parkedAgain(queue: QueueRef, stored: LeasedMessage): void {
-    const held = { queue, id: stored.id, token: stored.lease.token, stored };
-    this.#parts.settler.retryMove(held, stored.parked!, this.#reportFailure);
-  }
-
-  #invalid(queue: QueueRef, stored: LeasedMessage, error: unknown): void {
-    const held = { queue, id: stored.id, token: stored.lease.token, stored };
-    const failure = { kind: 'invalid', error } as const;
-    this.#parts.settler.settleFailure(held, failure, true, this.#reportFailure);
-  }
-
-  readonly #reportFailure: Done = (held, error) => {
-    if (error === null) return;
-    const { consumerId } = held.stored.lease;
-    this.#parts.events.emit('consumerError', { queue: held.queue.name, consumerId, error });
-  };
-
-  #countDelivered(
-    queue: string,
-    deliveries: readonly Delivery[],
-    { consumerId, leaseDuration }: TakeOptions,
-  ): void {
-    const { events } = this.#parts;
-    events.count(queue, 'delivered', deliveries.length);
-    const waits = events.waits(queue);
-    for (const { stored } of deliveries) {
-      if (stored.deliveryCount === 1) waits.observe(waitOf(stored, leaseDuration));
-    }
-    if (!events.listens('delivered')) return;
-    for (const { id } of deliveries) events.emit('delivered', { queue, id, consumerId });
   }
 
   async #sleep(woken: Wait, ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -301,17 +267,8 @@ export class MessageBroker {
   }
 }
 
-/** From when it could be had to when it was leased, by the store's clock. Milliseconds. */
-export function waitOf({ lease, availableAt }: LeasedMessage, leaseDuration: number): number {
-  return lease.until - leaseDuration - availableAt;
-}
-
 function readPayload(stored: StoredMessage & { readonly damaged?: boolean }): unknown {
-  if (stored.damaged === true) {
-    throw new DeserializationError(
-      `Message '${stored.id}' was damaged in the store: its checksum does not match.`,
-    );
-  }
+  refuseDamaged(stored);
   return payloadOf(stored);
 }
 

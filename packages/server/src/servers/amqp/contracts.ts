@@ -90,6 +90,8 @@ export interface ChannelHost {
   transactionBytes: number;
   /** What the broker keeps in memory of the messages that the client has in hand: see `keep`. */
   bytesInHand: number;
+  /** Whether the user may do it to what has this name. */
+  allows(action: Action, name: string): boolean;
   /** @throws AmqpError 403, channel, unless the user may do it to what has this name */
   require(action: Action, name: string, kind: 'queue' | 'exchange'): void;
   /**

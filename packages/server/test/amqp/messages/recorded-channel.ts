@@ -80,6 +80,7 @@ export class RecordedConnection {
       reserve: () => {},
       transactionBytes: 0,
       consumers: new Set(),
+      allows: () => true,
       require: () => {},
       fail: (error) => (this.failure = error),
       onClose: () => () => {},

@@ -132,8 +132,12 @@ export class Session implements ChannelHost, Reserver {
     });
   }
 
+  allows(action: Action, name: string): boolean {
+    return isAllowed(this.identity, this.vhost.name, action, name);
+  }
+
   require(action: Action, name: string, kind: 'queue' | 'exchange'): void {
-    if (isAllowed(this.identity, this.vhost.name, action, name)) return;
+    if (this.allows(action, name)) return;
     throw new AmqpError(
       'access-refused',
       `access to ${kind} '${name}' in vhost '${this.vhost.name}' refused for user '${this.user}'`,

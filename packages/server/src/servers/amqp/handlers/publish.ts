@@ -66,13 +66,8 @@ export function publishBody(channel: ChannelState, payload: Buffer): void {
 /** @throws AmqpError 403 */
 export function requireWrite(host: ChannelHost, exchange: string, routingKey: string): void {
   if (exchange !== '') return host.require('write', exchange, 'exchange');
-  try {
-    host.require('write', DEFAULT_EXCHANGE_NAME, 'exchange');
-  } catch (error) {
-    if (!(error instanceof AmqpError)) throw error;
-    // Whoever may send to a queue may do it in this way.
-    host.require('write', routingKey, 'queue');
-  }
+  // Whoever may send to a queue may do it in this way.
+  if (!host.allows('write', DEFAULT_EXCHANGE_NAME)) host.require('write', routingKey, 'queue');
 }
 
 /** CC and BCC send to queues as well. @param keys the first has been asked for @throws AmqpError 403 */

@@ -1,5 +1,4 @@
-import type { MessageQueueSystem, QueueInfo, QueueSettingsInput } from 'wherry';
-import { QueueNotFoundError } from 'wherry';
+import type { QueueSettingsInput } from 'wherry';
 import * as z from 'zod';
 import { deadLetterTarget } from '../../../access/permissions.ts';
 import { InvalidRequestError } from '../../../protocols/http/errors.ts';
@@ -12,6 +11,7 @@ import {
   queueSchema,
   queueSettingsInputSchema,
 } from '../../../protocols/http/schemas/queue.ts';
+import { infosOf } from '../queue-infos.ts';
 import { type Call, defineRoute, type Route, type Rule } from '../route.ts';
 
 const QUEUE = { scope: 'vhost', tag: 'queues' } as const;
@@ -153,24 +153,6 @@ async function listQueues({ mq, query, allows }: Call<unknown, QueueListQuery>) 
   const sign = order === 'asc' ? 1 : -1;
   infos.sort((a, b) => sign * ((a[sort] ?? -1) - (b[sort] ?? -1)) || (a.name < b.name ? -1 : 1));
   return { queues: infos.slice(begin, end).map(queueBody), ...next };
-}
-
-/** Queues that are looked at together: more would only wait for each other. */
-const LOOKS = 64;
-
-/** Without those that were deleted meanwhile. */
-async function infosOf(mq: MessageQueueSystem, names: readonly string[]): Promise<QueueInfo[]> {
-  const infos: (QueueInfo | null)[] = [];
-  for (let begin = 0; begin < names.length; begin += LOOKS) {
-    const some = names.slice(begin, begin + LOOKS).map((name) =>
-      mq.getQueueInfo(name).catch((error: unknown) => {
-        if (error instanceof QueueNotFoundError) return null;
-        throw error;
-      }),
-    );
-    infos.push(...(await Promise.all(some)));
-  }
-  return infos.filter((info) => info !== null);
 }
 
 function offsetOf(cursor: string | undefined): number {

@@ -1,10 +1,11 @@
-import { type QueueInfo, QueueNotFoundError, UnsupportedError } from 'wherry';
+import { type QueueInfo, UnsupportedError } from 'wherry';
 import type { Action, Identity } from '../../../../access/identity.ts';
 import { isAllowed, mayEnter } from '../../../../access/permissions.ts';
 import type { AmqpSide, AmqpVhostSide } from '../../../../protocols/management/amqp-side.ts';
 import type { Listener } from '../../../../protocols/management/connection-rows.ts';
 import { VhostNotFoundError } from '../../../../vhosts/errors.ts';
 import type { BrokerContext } from '../../context.ts';
+import { infosOf } from '../../queue-infos.ts';
 import type { Call, Rule } from '../../route.ts';
 
 export const MANAGEMENT = { scope: 'management', tag: 'management' } as const;
@@ -66,22 +67,14 @@ export function sees(identity: Identity, vhost: string, name: string): boolean {
 }
 
 /** @returns of the queues that are named, those that are still there */
-export async function infosOf(
+export function queueInfos(
   { vhosts }: BrokerContext,
   vhost: string,
   names: readonly string[],
-): Promise<Map<string, QueueInfo>> {
+): Promise<QueueInfo[]> {
   const mq = vhosts.find(vhost);
   if (mq === undefined) throw new VhostNotFoundError(vhost);
-  const infos = await Promise.all(
-    names.map((name) =>
-      mq.getQueueInfo(name).catch((error: unknown) => {
-        if (error instanceof QueueNotFoundError) return null;
-        throw error;
-      }),
-    ),
-  );
-  return new Map(infos.flatMap((info) => (info === null ? [] : [[info.name, info]])));
+  return infosOf(mq, names);
 }
 
 /** Where the AMQP server is, for names of connections. */

@@ -5,7 +5,7 @@ import {
 } from '../../../../protocols/management/overview-rows.ts';
 import { type Row, rowSchema, rowsSchema } from '../../../../protocols/management/listing.ts';
 import { type Call, defineRoute, type Route } from '../../route.ts';
-import { amqpOf, infosOf, inEachVhost, MANAGEMENT, NODE, sees } from './common.ts';
+import { amqpOf, inEachVhost, MANAGEMENT, NODE, queueInfos, sees } from './common.ts';
 import { seenConnections } from './connections.ts';
 
 export const managementOverviewRoutes: readonly Route[] = [
@@ -55,7 +55,7 @@ async function overview(call: Call): Promise<Row> {
   const infos = await inEachVhost(call, async (side, vhost) => {
     const names = side.queues().map(({ name }) => name);
     const seen = names.filter((name) => sees(identity, vhost, name));
-    return [...(await infosOf(broker, vhost, seen)).values()];
+    return queueInfos(broker, vhost, seen);
   });
   const exchanges = await inEachVhost(call, (side) => side.exchanges());
   const connections = seenConnections(call);

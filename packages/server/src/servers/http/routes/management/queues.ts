@@ -21,7 +21,16 @@ import {
   queueBody,
 } from '../../../../protocols/management/requests.ts';
 import { type Call, defineRoute, type Route } from '../../route.ts';
-import { infosOf, inEachVhost, MANAGEMENT, may, NODE, sees, sideOf, vhostSide } from './common.ts';
+import {
+  inEachVhost,
+  MANAGEMENT,
+  may,
+  NODE,
+  queueInfos,
+  sees,
+  sideOf,
+  vhostSide,
+} from './common.ts';
 
 const one = { ...MANAGEMENT, url: '/queues/:vhost/:name', params: namedParams } as const;
 
@@ -167,15 +176,9 @@ export const managementQueueRoutes: readonly Route[] = [
 async function queueRows({ broker, identity }: Call, vhost: string): Promise<Row[]> {
   const side = await vhostSide(broker, vhost);
   const queues = side.queues().filter(({ name }) => sees(identity, vhost, name));
-  const infos = await infosOf(
-    broker,
-    vhost,
-    queues.map(({ name }) => name),
-  );
-  return queues.flatMap((queue) => {
-    const info = infos.get(queue.name);
-    return info === undefined ? [] : [queueRow({ queue, info, vhost, node: NODE })];
-  });
+  const byName = new Map(queues.map((queue) => [queue.name, queue]));
+  const infos = await queueInfos(broker, vhost, [...byName.keys()]);
+  return infos.map((info) => queueRow({ queue: byName.get(info.name)!, info, vhost, node: NODE }));
 }
 
 type GetCall = Call<{ name: string }, unknown, ReturnType<typeof getBody.parse>>;
