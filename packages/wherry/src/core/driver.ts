@@ -158,8 +158,8 @@ export interface TakeRequest {
    */
   readonly bound: boolean;
   /**
-   * The answer need not wait until the leases are durable: after a crash the store may not know of the
-   * last ones, and their messages come again uncounted. A store may wait all the same.
+   * The answer need not wait until the leases are durable, which they are soon: after a crash the store
+   * may not know of the last ones, and their messages come again uncounted. A store may wait all the same.
    */
   readonly early?: boolean;
   /**

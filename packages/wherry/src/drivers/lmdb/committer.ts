@@ -44,6 +44,8 @@ export class Committer {
   readonly #participant: CommitParticipant;
   #queue: Job[] = [];
   #isCommitting = false;
+  /** From before the first job of a group until the group is stored, or taken back. */
+  #isStoring = false;
   /** The last group, stored but not answered yet. */
   #committed: Job[] = [];
   /** So many jobs of a group that found no room are tried one by one: some may need none. */
@@ -77,6 +79,16 @@ export class Committer {
       return this.#add(run, { weight: JOB_WEIGHT, writes: false, isEarly: false });
     }
     return new Promise((resolve) => resolve(this.#tryRead(run)));
+  }
+
+  /**
+   * Runs a job that writes nothing between two commits: what the tables hold is all there is.
+   * @returns undefined, and it has not run, when something is being stored, or waits to be
+   * @throws StorageError
+   */
+  between<T>(run: () => T): T | undefined {
+    const isBetween = !this.#isStoring && this.#queue.length === 0 && this.failure === null;
+    return isBetween ? this.#tryRead(run) : undefined;
   }
 
   /** Resolves when nothing is on its way. */
@@ -135,6 +147,7 @@ export class Committer {
     }
     let group: Job[] = [];
     let running: Job | null = null;
+    this.#isStoring = true;
     try {
       // A child transaction, for only that can be taken back when a job throws.
       await this.#root.childTransaction(() => {
@@ -152,6 +165,8 @@ export class Committer {
       this.#tell();
       await this.#rollBack(group, running, error);
       return;
+    } finally {
+      this.#isStoring = false;
     }
     tellAll([() => this.#participant.afterCommit()]);
     this.#committed = group;

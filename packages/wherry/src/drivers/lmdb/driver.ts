@@ -19,7 +19,7 @@ import { restore } from './restore.ts';
 import { LmdbStore } from './store.ts';
 import { nextIn, sweep } from './sweep.ts';
 import { DATA_FILE, openRoot, type Root } from './tables.ts';
-import { take } from './take.ts';
+import { take, takeBetween } from './take.ts';
 import { LmdbTopology } from './topology.ts';
 
 export interface LmdbDriverOptions {
@@ -102,6 +102,7 @@ export class LmdbDriver implements contract.Driver {
     this.#isClosing = true;
     const { store, root, instance, giveBack } = opened;
     await this.#digging;
+    await store.storeMarks();
     await store.committer.settled();
     await letGo(root, instance, store.committer.failure === null);
     this.#opened = null;
@@ -129,6 +130,10 @@ export class LmdbDriver implements contract.Driver {
       return { messages: [], retryIn: null };
     }
     const isEarly = request.early === true;
+    if (isEarly) {
+      const taken = store.committer.between(() => takeBetween(store, request));
+      if (taken) return taken;
+    }
     return store.committer.write(() => take(store, request), { isEarly });
   }
 

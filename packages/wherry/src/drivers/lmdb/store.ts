@@ -1,5 +1,5 @@
 import { ABORT } from 'lmdb';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import type { QueueRef } from '../../core/driver.ts';
 import { QueueNotFoundError } from '../../core/errors.ts';
 import { tellAll } from '../../core/tell-all.ts';
@@ -16,6 +16,8 @@ import type { Tables } from './tables.ts';
 
 /** Tokens are set aside in blocks, so that none is given out twice, crashes included. */
 const TOKEN_BLOCK = 2 ** 24;
+/** What was handed out between two commits is stored after this time, if not with another commit. */
+const MARKS_WAIT_MS = 20;
 
 /**
  * The open store: its tables, and in memory the numbers of each queue and what is in flight.
@@ -40,6 +42,9 @@ export class LmdbStore implements CommitParticipant {
   #clockOffset = 0;
   #touched: QueueState[] = [];
   readonly #changedMarks = new Set<Mark>();
+  /** Of what was handed out since the last commit, and not in one. */
+  readonly #newMarks = new Set<Mark>();
+  #marksTimer: Timer | null = null;
   #afterCommit: (() => void)[] = [];
   #undo: (() => void)[] = [];
   #nextMark = 1;
@@ -100,6 +105,11 @@ export class LmdbStore implements CommitParticipant {
     return this.#nextToken - 1;
   }
 
+  /** Whether so many tokens can be given out without a commit. */
+  hasTokens(count: number): boolean {
+    return !this.#factsChanged && this.#nextToken + count <= this.facts.nextToken;
+  }
+
   /** @returns a number for a new topology entry; one that no commit stores is not used again */
   nextNumber(): number {
     this.facts.lastNumber += 1;
@@ -122,6 +132,23 @@ export class LmdbStore implements CommitParticipant {
   /** The mark must be written, or removed when nothing of it is left. */
   markChanged(mark: Mark | null): void {
     if (mark !== null) this.#changedMarks.add(mark);
+  }
+
+  /**
+   * Messages were handed out between two commits, and nobody waits until that is stored: it goes with
+   * the next commit, which comes soon.
+   */
+  handedOut(mark: Mark): void {
+    this.leases.commit();
+    this.#newMarks.add(mark);
+    this.#marksTimer ??= this.#clock.setTimer(() => void this.storeMarks(), MARKS_WAIT_MS);
+  }
+
+  /** Stores what was handed out, if that is still to be done; if it fails, the next commit does. */
+  async storeMarks(): Promise<void> {
+    this.#marksTimer?.cancel();
+    this.#marksTimer = null;
+    if (this.#newMarks.size > 0) await this.committer.write(() => {}).catch(() => {});
   }
 
   notifyReady(queue: QueueState): void {
@@ -164,8 +191,11 @@ export class LmdbStore implements CommitParticipant {
       }
     }
     for (const mark of this.#changedMarks) {
-      if (mark.active === 0) marks.removeSync(number48Key(mark.number));
-      else marks.putSync(number48Key(mark.number), encodeMark(mark));
+      if (mark.active > 0) this.#putMark(mark);
+      else if (!this.#newMarks.has(mark)) marks.removeSync(number48Key(mark.number));
+    }
+    for (const mark of this.#newMarks) {
+      if (mark.active > 0 && !this.#changedMarks.has(mark)) this.#putMark(mark);
     }
     if (this.#factsChanged) storeFacts(this.tables.root, this.facts);
   }
@@ -174,6 +204,7 @@ export class LmdbStore implements CommitParticipant {
     this.leases.commit();
     const acts = this.#afterCommit;
     this.#clear();
+    this.#newMarks.clear();
     this.#factsChanged = false;
     tellAll(acts);
     this.notifier.flush();
@@ -190,6 +221,10 @@ export class LmdbStore implements CommitParticipant {
     this.expiries.reset();
     this.notifier.clear();
     this.#clear();
+  }
+
+  #putMark(mark: Mark): void {
+    this.tables.marks.putSync(number48Key(mark.number), encodeMark(mark));
   }
 
   #isDeleted(number: number): boolean {

@@ -21,13 +21,46 @@ export function take(store: LmdbStore, request: TakeRequest): TakeResult {
   const now = store.now();
   heed(store, queue, request.queue, now);
   promoteDue(store, queue, now);
-  const batch = new Batch(store, queue, request);
+  const batch = new Batch(store, queue, request, true);
   if (request.ids === undefined) batch.takeInOrder();
   else batch.takeByIds(request.ids);
   batch.finish();
   const { messages, retryIn } = batch;
   if (request.queue.boundOn === 'waiting' && messages.length > 0) store.notifyRoom(queue);
   return { messages, retryIn };
+}
+
+/**
+ * The same between two commits, as far as nothing has to be written: what was handed out is stored
+ * with the next one.
+ * @returns null: it takes a commit
+ */
+export function takeBetween(store: LmdbStore, request: TakeRequest): TakeResult | null {
+  const queue = store.queue(request.queue);
+  const now = store.now();
+  if (!isPlain(queue, request, now) || !store.hasTokens(request.max)) return null;
+  heed(store, queue, request.queue, now);
+  const batch = new Batch(store, queue, request, false);
+  try {
+    batch.takeInOrder();
+  } catch (error) {
+    store.leases.rollBack();
+    throw error;
+  }
+  const { messages, mark, retryIn } = batch;
+  if (messages.length > 0) store.handedOut(mark);
+  else if (batch.isStuck) return null;
+  return { messages, retryIn };
+}
+
+/** Whether nothing but the messages that are taken depends on a take. */
+function isPlain(queue: QueueState, { queue: ref, ids }: TakeRequest, now: number): boolean {
+  const hasDue = queue.scheduled > 0 && queue.nextDue <= now;
+  const hasRates = ref.rateLimit !== null || ref.groupRateLimit !== null;
+  const isBounded = ref.maxSize !== Infinity || ref.maxBytes !== Infinity;
+  const makesRoom = isBounded && ref.boundOn === 'waiting';
+  const isHeeded = ref.groupMaxInFlight === queue.counters.slots;
+  return ids === undefined && isHeeded && !hasDue && !hasRates && !makesRoom;
 }
 
 /** Goes by these limits from now on: what others held back is looked at again. */
@@ -54,21 +87,25 @@ class Batch {
   readonly #request: TakeRequest;
   readonly #now: number;
   readonly #until: number;
-  readonly #mark: Mark;
+  readonly mark: Mark;
   readonly #rates: Rates;
   readonly #room: number;
   /** Nothing more is handed out: the rate limit says so, or a suspect, which goes alone. */
   #isClosed = false;
+  /** Nothing more is handed out, because that would have to write something. */
+  isStuck = false;
+  readonly #mayWrite: boolean;
   readonly #unreadable: number[] = [];
   readonly #replaceable: { readonly record: StoredRecord; readonly sequence: number }[] = [];
 
-  constructor(store: LmdbStore, queue: QueueState, request: TakeRequest) {
+  constructor(store: LmdbStore, queue: QueueState, request: TakeRequest, mayWrite: boolean) {
     this.#store = store;
+    this.#mayWrite = mayWrite;
     this.#queue = queue;
     this.#request = request;
     this.#now = store.now();
     this.#until = this.#now + request.leaseDuration;
-    this.#mark = store.newMark(queue, request.consumerId, request.bound);
+    this.mark = store.newMark(queue, request.consumerId, request.bound);
     this.#rates = new Rates(store, queue, request.queue, this.#now);
     const { maxInFlight } = request.queue;
     const isInOrder = request.ids === undefined;
@@ -102,7 +139,7 @@ class Batch {
 
   /** What was handed out is to be known after a crash, and to end. */
   finish(): void {
-    if (this.messages.length > 0) this.#store.markChanged(this.#mark);
+    if (this.messages.length > 0) this.#store.markChanged(this.mark);
     this.#rates.finish();
     for (const { record, sequence } of this.#replaceable) {
       keepLast(this.#store, this.#queue, record, sequence);
@@ -151,6 +188,12 @@ class Batch {
   }
 
   #consider(priority: number, sequence: number, record: StoredRecord | null): void {
+    if (!this.#mayWrite && (record === null || record.isReplaceable)) {
+      this.#queue.scan.ready(priority, sequence, record?.suspect ?? false);
+      this.isStuck = true;
+      this.#isClosed = true;
+      return;
+    }
     if (record === null) {
       this.#unreadable.push(orderOf(priority, sequence));
       return;
@@ -235,14 +278,14 @@ class Batch {
   #lease(record: StoredRecord, sequence: number, space: Space, due: number): void {
     const { consumerId } = this.#request;
     const lease: Lease = createLease(this.#queue, record, sequence, space, due, {
-      mark: this.#mark,
+      mark: this.mark,
       consumerId,
       token: this.#store.nextToken(),
       until: this.#until,
       cause: null,
     });
     if (record.isReplaceable) this.#replaceable.push({ record, sequence });
-    this.#mark.leases.push(lease);
+    this.mark.leases.push(lease);
     this.#store.leases.add(lease);
     this.messages.push(toLeasedMessage(this.#queue, record, lease));
   }
