@@ -119,7 +119,7 @@ export class BrokerPort {
   /**
    * Says which queues a message reaches.
    * @param exchange '' is the default exchange
-   * @param routingKeys each is followed; a queue that several reach is named once
+   * @param routingKeys every exchange looks at all of them; a queue is named once
    * @param headers what headers exchanges look at
    * @throws ExchangeNotFoundError
    * @throws ValidationError when the exchange is internal, or a key too long
@@ -129,15 +129,7 @@ export class BrokerPort {
     routingKeys: readonly string[],
     headers: Headers | null,
   ): readonly string[] {
-    const { router } = this.#parts.topology;
-    const [first = ''] = routingKeys;
-    const { queues } = router.route(exchange, first, headers);
-    if (routingKeys.length < 2) return queues;
-    const all = new Set(queues);
-    for (const key of routingKeys.slice(1)) {
-      for (const queue of router.route(exchange, key, headers).queues) all.add(queue);
-    }
-    return [...all];
+    return this.#parts.topology.router.routeByAll(exchange, routingKeys, headers).queues;
   }
 
   /**
@@ -271,12 +263,21 @@ export class BrokerPort {
   /** leased -> dead-lettered, or dropped, as the queue says. */
   fail(
     held: HeldMessage,
-    reason: 'rejected' | 'delivery-limit',
+    reason: 'rejected' | 'delivery-limit' | 'expired' | 'overflow',
     done: (error: Error | null) => void,
   ): void {
     const failure =
       reason === 'rejected' ? { kind: reason, error: undefined } : ({ kind: reason } as const);
     this.#parts.settler.settleFailure(held, failure, true, (_held, error) => done(error));
+  }
+
+  /**
+   * leased -> dead-lettered as invalid: nobody can be given it, and nobody has refused it.
+   * @param error why
+   */
+  setAside(held: HeldMessage, error: unknown, done: (error: Error | null) => void): void {
+    const failure = { kind: 'invalid', error } as const;
+    this.#parts.settler.settleFailure(held, failure, true, (_held, failed) => done(failed));
   }
 
   /**

@@ -33,24 +33,21 @@ export function routeDead(
   const toExchange = deadLetterExchange ?? '';
   const toRoutingKeys = deadLetterRoutingKey === null ? routingKeys : [deadLetterRoutingKey];
   const headers = propertiesOf(message)?.headers ?? null;
-  const queues = new Set<string>();
-  for (const key of toRoutingKeys) {
-    for (const name of routed(topology, toExchange, key, headers)) {
-      if (!closesCircle(message, death, name)) queues.add(name);
-    }
-  }
+  const to = routed(topology, toExchange, toRoutingKeys, headers).filter(
+    (name) => !closesCircle(message, death, name),
+  );
   const route = { exchange, routingKeys, toExchange, toRoutingKeys };
-  return { to: [...queues], death: { ...death, route } };
+  return { to, death: { ...death, route } };
 }
 
 function routed(
   { router }: Topology,
   exchange: string,
-  key: string,
+  keys: readonly string[],
   headers: Headers | null,
 ): readonly string[] {
   try {
-    return router.routeWithin(exchange, key, headers).queues;
+    return router.routeWithin(exchange, keys, headers).queues;
   } catch (error) {
     if (error instanceof ExchangeNotFoundError) return [];
     throw error;

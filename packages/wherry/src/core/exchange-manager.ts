@@ -102,6 +102,11 @@ export class ExchangeManager {
     await this.#topology.remove('binding', entryName(toBinding(config)));
   }
 
+  /** Whether an equal binding is there. @throws ValidationError */
+  hasBinding(config: BindConfig): boolean {
+    return this.#topology.find('binding', entryName(toBinding(config))) !== undefined;
+  }
+
   listBindings(filter: BindingFilter = {}): Binding[] {
     return [...this.#topology.router.listBindings(filter)];
   }

@@ -70,12 +70,14 @@ export class FailurePolicy {
   /** Where a dead message of a queue goes. */
   bury(queue: Queue, message: Mortal, death: NewDeath): Exclude<Decision, { action: 'retry' }> {
     const { deadLetterQueue, deadLetterExchange, discardDeadLetters } = queue.settings;
+    // Nobody has seen what cannot be read: it is not thrown away before somebody does.
+    const isUnseen = death.reason === 'invalid';
     if (deadLetterExchange !== null) {
-      return { action: 'move', ...routeDead(this.#topology, queue, message, death) };
+      const routed = routeDead(this.#topology, queue, message, death);
+      if (routed.to.length > 0 || !isUnseen) return { action: 'move', ...routed };
     }
-    if (deadLetterQueue === null && (death.reason === 'expired' || discardDeadLetters)) {
-      return { action: 'drop' };
-    }
+    const isUnwanted = death.reason === 'expired' || (discardDeadLetters && !isUnseen);
+    if (deadLetterQueue === null && isUnwanted) return { action: 'drop' };
     const to = this.#deadLetterQueueOf(queue);
     return to === null ? { action: 'park', death } : { action: 'move', to: [to], death };
   }

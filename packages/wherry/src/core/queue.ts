@@ -65,6 +65,13 @@ export function isTrimmed({ overflow, deadLetterExchange }: QueueSettings): bool
   return overflow === 'drop-oldest' && deadLetterExchange !== null;
 }
 
+/** Whether it may have too much when messages go back to their places: its trimmer sees to it. */
+export function mayReturnTooMuch(queue: Queue | undefined): boolean {
+  if (queue === undefined) return false;
+  const { boundOn, overflow } = queue.settings;
+  return (overflow === 'drop-oldest' && boundOn === 'waiting') || isTrimmed(queue.settings);
+}
+
 /** The numbers of a queue that its store enforces. */
 export function queueRef(queue: Queue, evictTo: QueueRef | null): QueueRef {
   const { settings } = queue;

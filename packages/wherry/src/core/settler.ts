@@ -26,6 +26,7 @@ import type {
 } from './held.ts';
 import { checkFields } from './limits.ts';
 import type { NewDeath } from './message.ts';
+import { mayReturnTooMuch } from './queue.ts';
 import type { Replier } from './replier.ts';
 import type { Sweeper } from './sweeper.ts';
 import { joinTransaction } from './support.ts';
@@ -267,13 +268,20 @@ export class Settler implements Settling {
   }
 
   async #runReleases(batch: ReleaseEntry[]): Promise<void> {
-    const { driver, sweeper } = this.#parts;
     const items = batch.map(({ held, item }) => ({ ...item, receipt: this.#receiptOf(held) }));
-    await this.#finish(batch, driver.release(items), ({ item, released }) => {
-      sweeper.expectWithin(item.delay);
-      this.#trim(item.receipt.queue);
+    await this.#finish(batch, this.#releaseAndTrim(items), ({ item, released }) => {
+      this.#parts.sweeper.expectWithin(item.delay);
       released();
     });
+  }
+
+  async #releaseAndTrim(items: readonly ReleaseItem[]): Promise<LostIndexes> {
+    const { driver, topology } = this.#parts;
+    const lost = await driver.release(items);
+    for (const name of new Set(items.map(({ receipt }) => receipt.queue.name))) {
+      if (mayReturnTooMuch(topology.findQueue(name))) await this.#trimmer?.trim(name);
+    }
+    return lost;
   }
 
   async #runMoves(batch: MoveEntry[]): Promise<void> {

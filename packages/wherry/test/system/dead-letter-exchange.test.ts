@@ -220,6 +220,31 @@ eachStore('discardDeadLetters: what dies is dropped, and counted', async ({ open
   assert.deepEqual([messageCount, counters.dropped], [0, 1]);
 });
 
+eachStore('what cannot be read is kept, whatever becomes of others', async ({ open }) => {
+  const mq = await open();
+  const port = brokerPort(mq);
+  await mq.createExchange({ name: 'nowhere', type: 'fanout' });
+  await mq.createQueue({ name: 'careless', discardDeadLetters: true });
+  await mq.createQueue({
+    name: 'lost',
+    discardDeadLetters: true,
+    deadLetterExchange: 'nowhere',
+  });
+  for (const name of ['careless', 'lost']) {
+    await mq.sendMessage(name, { payload: name });
+    const request = { consumerId: 'c', max: 1, leaseDuration: 60_000, bound: true };
+    const { messages } = await port.take(name, request);
+    await new Promise<void>((resolve, reject) => {
+      port.setAside(messages[0]!, new Error('odd'), (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+  }
+  assert.deepEqual(await payloadsOf(mq, 'dead-letter'), ['careless', 'lost']);
+  const [dead] = (await mq.browse('dead-letter')).messages;
+  assert.deepEqual([dead!.deaths[0]!.reason, dead!.deaths[0]!.error], ['invalid', 'odd']);
+});
+
 test('settings that contradict each other are refused', () => {
   const both = { deadLetterQueue: 'a', deadLetterExchange: 'b' };
   assert.throws(() => mergeQueueSettings(both), /exclude each other/);

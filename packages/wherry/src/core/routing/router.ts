@@ -63,6 +63,8 @@ export class Router {
   readonly #bindings = new Map<string, Binding>();
   readonly #incoming = new Map<string, Set<Binding>>();
   readonly #cache = new RouteCache();
+  /** By queue: what the default exchange answers, as long as the queue is there. */
+  readonly #direct = new Map<string, RouteResult>();
   #walks = 0;
 
   /** @throws ValidationError when an exchange or a binding is not valid */
@@ -144,6 +146,7 @@ export class Router {
 
   /** @returns the bindings to the queue, which went with it */
   removeQueue(name: string): readonly Binding[] {
+    this.#direct.delete(name);
     const gone = this.#bindingsTo({ type: 'queue', name });
     for (const binding of gone) this.#unlink(binding);
     return gone;
@@ -182,34 +185,64 @@ export class Router {
     if (known !== undefined) return known;
     checkRoutingKey(routingKey);
     if (exchange === DEFAULT_EXCHANGE) {
-      return resultOf(this.#hasQueue(routingKey) ? [routingKey] : []);
+      return this.#hasQueue(routingKey) ? this.#toQueue(routingKey) : NOWHERE;
     }
-    const node = this.#exchanges.get(exchange);
-    if (node?.exchange.internal === true) {
-      throw new ValidationError(
-        `Exchange '${exchange}' is internal: only other exchanges route to it. ` +
-          'Publish to an exchange that is bound to it, or create it without internal.',
-      );
-    }
-    const { queues, byHeaders } = this.#walk(exchange, routingKey, headers);
+    this.#requirePublic(exchange);
+    const { queues, byHeaders } = this.#walk(exchange, [routingKey], headers);
     const result = resultOf(queues);
     if (!byHeaders) this.#cache.offer(exchange, routingKey, result);
     return result;
   }
 
   /**
-   * As {@link route}, for messages that the system itself sends on: they may go to an exchange that
-   * is internal.
+   * As {@link route}, for a message with several routing keys: every exchange that it reaches looks
+   * at all of them.
+   * @throws ExchangeNotFoundError
+   * @throws ValidationError when the exchange is internal, or a routing key too long
+   */
+  routeByAll(
+    exchange: string,
+    routingKeys: readonly string[],
+    headers: Headers | null,
+  ): RouteResult {
+    if (routingKeys.length === 1) return this.route(exchange, routingKeys[0]!, headers);
+    for (const key of routingKeys) checkRoutingKey(key);
+    this.#requirePublic(exchange);
+    return this.routeWithin(exchange, routingKeys, headers);
+  }
+
+  /**
+   * As {@link routeByAll}, for messages that the system itself sends on: they may go to an exchange
+   * that is internal.
    * @throws ExchangeNotFoundError
    */
-  routeWithin(exchange: string, routingKey: string, headers: Headers | null): RouteResult {
+  routeWithin(
+    exchange: string,
+    routingKeys: readonly string[],
+    headers: Headers | null,
+  ): RouteResult {
     return exchange === DEFAULT_EXCHANGE
-      ? this.route(exchange, routingKey)
-      : resultOf(this.#walk(exchange, routingKey, headers).queues);
+      ? resultOf([...new Set(routingKeys.filter(this.#hasQueue))])
+      : resultOf(this.#walk(exchange, routingKeys, headers).queues);
+  }
+
+  /** @throws ValidationError */
+  #requirePublic(exchange: string): void {
+    if (this.#exchanges.get(exchange)?.exchange.internal !== true) return;
+    throw new ValidationError(
+      `Exchange '${exchange}' is internal: only other exchanges route to it. ` +
+        'Publish to an exchange that is bound to it, or create it without internal.',
+    );
+  }
+
+  #toQueue(name: string): RouteResult {
+    let result = this.#direct.get(name);
+    if (result === undefined) this.#direct.set(name, (result = resultOf([name])));
+    return result;
   }
 
   /** Goes through the exchange, then through whatever exchange each one reaches, each once. */
-  #walk(exchange: string, routingKey: string, headers: Headers | null): Walk {
+  #walk(exchange: string, routingKeys: readonly string[], headers: Headers | null): Walk {
     const start = this.#exchanges.get(exchange);
     if (start === undefined) throw new ExchangeNotFoundError(exchange);
     const queues = new Set<string>();
@@ -220,10 +253,12 @@ export class Router {
     for (const { exchange: at, table } of reached) {
       byHeaders ||= at.type === 'headers';
       let matched = false;
-      for (const { destination } of table.match(routingKey, headers)) {
-        matched = true;
-        if (destination.type === 'queue') queues.add(destination.name);
-        else this.#reach(this.#exchanges.get(destination.name), reached);
+      for (const routingKey of routingKeys) {
+        for (const { destination } of table.match(routingKey, headers)) {
+          matched = true;
+          if (destination.type === 'queue') queues.add(destination.name);
+          else this.#reach(this.#exchanges.get(destination.name), reached);
+        }
       }
       if (!matched && at.alternateExchange !== null) {
         this.#reach(this.#exchanges.get(at.alternateExchange), reached);
@@ -266,6 +301,8 @@ function resultOf(queues: string[]): RouteResult {
   // Shared by every message that the cache answers: a caller must not be able to change it.
   return Object.freeze({ queues: Object.freeze(queues), unroutable: queues.length === 0 });
 }
+
+const NOWHERE = resultOf([]);
 
 function destinationKey({ type, name }: Destination): string {
   return `${type}:${name}`;
