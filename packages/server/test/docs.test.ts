@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { proseOf, readPage, tableRowsOf } from '../../wherry/test/docs/markdown.ts';
 import { CONFIG_KEYS, type ConfigKey } from '../src/config/keys.ts';
 import { configJsonSchema } from '../src/config/schema.ts';
+import { PROBLEMS, statusOf } from '../src/protocols/http/problem.ts';
 import { startBroker } from './broker.ts';
 import { parseMetrics } from './telemetry/prometheus.ts';
 
@@ -63,5 +64,25 @@ test('operations.md has every metric with its labels', async () => {
       name,
     );
     assert.ok(type !== 'histogram' || labels.length < 4, 'few labels where there are many buckets');
+  }
+});
+
+test('http-api.md has every code with its status, and errors.md those of the broker alone', () => {
+  const listed = tableRowsOf(readPage('docs/http-api.md'))
+    .filter(([status]) => /^\d{3}$/.test(status!))
+    .flatMap(([status, codes]) =>
+      Array.from(codes!.matchAll(/`([A-Z_]+)`/g), ([, code]) => [code!, Number(status)] as const),
+    );
+  const codes = [...Object.keys(PROBLEMS), 'STORAGE', 'INTERNAL'];
+  assert.deepEqual(
+    listed.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    codes.toSorted().map((code) => [code, statusOf(code)]),
+  );
+  const explained = tableRowsOf(readPage('docs/errors.md')).filter(([, status]) =>
+    /^\d{3}$/.test(status!),
+  );
+  assert.ok(explained.length > 20, `only ${explained.length} rows`);
+  for (const [code, status] of explained) {
+    assert.equal(statusOf(code!.replaceAll('`', '')), Number(status), code);
   }
 });

@@ -187,26 +187,59 @@ function isPrefix(prefix: string, title: string): boolean {
 }
 
 test('errors.md lists every class, and every code with the class that has it', () => {
-  const rows = tableRowsOf(readPage('docs/errors.md'));
+  const rows = rowsBelow('# Errors');
   const classes = Object.keys(errors).filter((name) => name !== 'MessageQueueError');
-  const codes = findFiles(root)
-    .filter((path) => /^packages\/wherry\/src\/(?!cli|testing).*\.ts$/.test(path))
-    .flatMap((path) => codesIn(readFileSync(join(root, path), 'utf8')));
-  const listed = rows.map(([code, name]) => [unquote(code), unquote(name)]);
-  assert.deepEqual(sorted(listed.map(([code]) => code!)), sorted(codes));
-  const named = new Set(listed.map(([, name]) => name));
+  const named = new Set(rows.map(([, name]) => unquote(name)));
+  const warnings = rowsBelow('## Warnings');
+  assert.deepEqual(firstCells([...rows, ...warnings]), codesIn(LIBRARY));
   assert.deepEqual(
     classes.filter((name) => !named.has(name)),
     [],
   );
 });
 
-/** Codes are given to a constructor, or as its option. */
-function codesIn(source: string): string[] {
-  const given = source.matchAll(
-    /(?:super\(|\bcode: |code \?\?|new MessageQueueError\()\s*'([A-Z_]+)'/g,
+test('errors.md lists every code that only the broker has, and that only the command line has', () => {
+  const library = codesIn(LIBRARY);
+  const broker = firstCells(rowsBelow('## At a broker'));
+  const commands = firstCells(rowsBelow('## On the command line'));
+  const server = codesIn(/^packages\/(?!wherry\/)[^/]+\/src\//);
+  assert.deepEqual(sorted([...library, ...broker, ...commands]), [
+    ...sorted([...library, ...server, ...codesIn(/^packages\/wherry\/src\/cli\//)]),
+  ]);
+  assert.deepEqual(
+    broker.filter((code) => library.includes(code) || !server.includes(code)),
+    [],
   );
-  return Array.from(given, ([, code]) => code!);
+});
+
+const LIBRARY = /^packages\/wherry\/src\/(?!cli|testing)/;
+
+/** Of the table below a heading of errors.md. */
+function rowsBelow(heading: string): string[][] {
+  const { path, text } = readPage('docs/errors.md');
+  const [, section = ''] = new RegExp(`^${heading}\n(.*?)(?=^## |(?![^]))`, 'ms').exec(text) ?? [];
+  return tableRowsOf({ path, text: section });
+}
+
+function firstCells(rows: readonly string[][]): string[] {
+  return sorted(rows.map(([cell]) => unquote(cell)));
+}
+
+/** Codes are given to a constructor, or as its option; or they stand with the status of HTTP. */
+const CODES = [
+  /(?:super\(|\bcode: |code \?\?|new MessageQueueError\()\s*'([A-Z_]+)'/g,
+  /^ {2}([A-Z_]+): \[\d{3}, /gm,
+  /\['([A-Z_]+)', \d{3}, /g,
+];
+
+function codesIn(paths: RegExp): string[] {
+  const sources = findFiles(root)
+    .filter((path) => paths.test(path) && path.endsWith('.ts'))
+    .map((path) => readFileSync(join(root, path), 'utf8'));
+  const codes = sources.flatMap((source) =>
+    CODES.flatMap((pattern) => Array.from(source.matchAll(pattern), ([, code]) => code!)),
+  );
+  return sorted(codes);
 }
 
 test('queues.md lists every setting with its default', () => {

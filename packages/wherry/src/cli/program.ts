@@ -8,6 +8,7 @@ import { registerCompletion } from './commands/completion.ts';
 import { registerConfig } from './commands/config.ts';
 import { registerConsume } from './commands/consume.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
+import { registerDefinitions } from './commands/definitions.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerExchange } from './commands/exchange.ts';
 import { registerExport } from './commands/export.ts';
@@ -76,6 +77,7 @@ const COMMANDS: readonly ((program: Command, line: CommandLine) => void)[] = [
   registerTop,
   registerServe,
   registerConfig,
+  registerDefinitions,
   registerMigrate,
   registerExport,
   registerImport,

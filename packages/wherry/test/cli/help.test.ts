@@ -23,7 +23,7 @@ function allCommands(): string[][] {
 
 test('every command has help with examples that begin with it', async () => {
   const commands = allCommands();
-  assert.equal(commands.length, 38);
+  assert.equal(commands.length, 40);
   for (const path of commands) {
     const help = await store.ok([...path, '--help']);
     assert.match(help, /^Usage: wherry /);

@@ -1,15 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import { InterruptedError, UsageError, codeOf } from '../errors.ts';
+import { InterruptedError } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import type { CommandLine, Invocation } from '../invocation.ts';
 import { writeTo } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import { requireStore, storageOf } from '../store.ts';
 import { plural } from '../units.ts';
+import { writeFile } from '../whole-file.ts';
 
 interface ExportOptions {
   readonly queue?: readonly string[];
@@ -33,41 +32,10 @@ export function registerExport(program: Command, line: CommandLine): void {
       invocation.output.note(`Exported ${plural(messages, 'message')}.`);
       return;
     }
-    const messages = await writeFile(invocation, options, file);
+    const messages = await writeFile(file, (to) => write(invocation, options, to));
     const text = `Exported ${plural(messages, 'message')} to ${file}.`;
     await invocation.output.result(text, { file, messages });
   });
-}
-
-/** The file is there when it is whole, and not before. */
-async function writeFile(
-  invocation: Invocation,
-  options: ExportOptions,
-  file: string,
-): Promise<number> {
-  const part = `${file}.part`;
-  const stream = createWriteStream(part);
-  const opened = new Promise<void>((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', reject);
-  });
-  try {
-    await opened;
-    const messages = await write(invocation, options, stream);
-    await new Promise<void>((resolve, reject) => {
-      stream.once('error', reject);
-      stream.end(resolve);
-    });
-    await rename(part, file);
-    return messages;
-  } catch (error) {
-    stream.destroy();
-    await rm(part, { force: true });
-    if (['ENOENT', 'EACCES', 'EISDIR', 'EROFS'].includes(codeOf(error))) {
-      throw new UsageError(`The file '${file}' cannot be written (${codeOf(error)}).`);
-    }
-    throw error;
-  }
 }
 
 async function write(

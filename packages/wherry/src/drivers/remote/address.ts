@@ -6,6 +6,10 @@ export type RemoteAddress =
   | {
       readonly kind: 'web-socket';
       readonly url: string;
+      /** `http://HOST:PORT` of the broker itself. */
+      readonly broker: string;
+      /** Percent-encoded, as in a path; null: the default one. */
+      readonly vhost: string | null;
       /** The value of the Authorization header; null: none. */
       readonly authorization: string | null;
       /** For messages to people: without credentials. */
@@ -52,6 +56,8 @@ export function parseAddress(url: string, token?: string): RemoteAddress {
   return {
     kind: 'web-socket',
     url: `${isSecure ? 'wss' : 'ws'}://${host}${storePath}`,
+    broker: `${isSecure ? 'https' : 'http'}://${host}`,
+    vhost: vhost ?? null,
     authorization: authorizationOf(username, password, token),
     where,
   };
