@@ -8,12 +8,12 @@ const SHALLOW = 10_000;
 const flatCost: Contest = {
   name: 'backlog',
   prepare: ({ shared, isQuick }: RunContext) =>
-    fillQueue(queueIn(shared), isQuick ? 50_000 : 5_000_000, (line) => console.error(line)),
+    fillQueue(queueIn(shared), isQuick ? 5_000 : 5_000_000, (line) => console.error(line)),
   runners: {
     deep: (context) => measureDeepQueue(queueIn(context.shared), context),
     shallow: async (context) => {
       const queue = queueIn(context.folder);
-      await fillQueue(queue, SHALLOW);
+      await fillQueue(queue, context.isQuick ? 1_000 : SHALLOW);
       return measureDeepQueue(queue, context);
     },
   },

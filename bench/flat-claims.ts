@@ -11,17 +11,19 @@ import { type Crowd, fillCrowdedQueue } from './workloads/crowded-queue.ts';
 import { type DeepQueue, measureDeepQueue } from './workloads/deep-queue.ts';
 
 const SHALLOW = 10_000;
+const QUICK = 1_000;
 
 interface Shape extends Crowd {
   readonly waiting: number;
 }
 
 function shapesOf({ isQuick, settings }: RunContext): Record<string, Shape> {
-  const none = { waiting: SHALLOW, scheduled: 0, lockedGroups: 0 };
-  const size = (name: string): number => (isQuick ? 1_000 : settings[name]!);
+  const shallow = isQuick ? QUICK : SHALLOW;
+  const none = { waiting: shallow, scheduled: 0, lockedGroups: 0 };
+  const size = (name: string): number => (isQuick ? QUICK : settings[name]!);
   return {
     shallow: none,
-    waiting: { ...none, waiting: SHALLOW + size('waiting') },
+    waiting: { ...none, waiting: shallow + size('waiting') },
     scheduled: { ...none, scheduled: size('scheduled') },
     groups: { ...none, lockedGroups: size('groups') },
   };

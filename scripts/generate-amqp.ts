@@ -31,7 +31,6 @@ interface Specification {
       readonly name: string;
       readonly arguments: readonly Field[];
       readonly content?: boolean;
-      readonly synchronous?: boolean;
     }[];
   }[];
 }
@@ -91,7 +90,6 @@ function methodTable(spec: Specification): string {
       name: `${name}.${method.name}`,
       arguments: method.arguments.map(describe),
       hasContent: method.content ?? false,
-      isSynchronous: method.synchronous ?? false,
     })),
   );
   const rows = methods.map((method) => {
@@ -100,7 +98,7 @@ function methodTable(spec: Specification): string {
     );
     return `{
       id: ${method.id}, name: '${method.name}', arguments: [${args.join(', ')}],
-      hasContent: ${method.hasContent}, isSynchronous: ${method.isSynchronous} },`;
+      hasContent: ${method.hasContent} },`;
   });
   const shapes = methods.map((method) => {
     const args = method.arguments.map(({ name, value }) => `readonly ${name}: ${value};`);
@@ -124,7 +122,6 @@ function methodTable(spec: Specification): string {
         initial: string | number | boolean,
       ])[];
       readonly hasContent: boolean;
-      readonly isSynchronous: boolean;
     }
 
     export const METHODS: readonly MethodSpec[] = [${rows.join('\n')}];

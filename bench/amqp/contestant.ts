@@ -109,8 +109,8 @@ export async function consumeAll(
   for (const check of checks.values()) check.verify();
 }
 
-/** Waits for the work as long as it gets on; the check then says what is missing. */
-async function untilStalled(work: Promise<void>, progress: () => number): Promise<void> {
+/** Waits for the work as long as it gets on; a check then says what is missing. */
+export async function untilStalled(work: Promise<unknown>, progress: () => number): Promise<void> {
   let last = -1;
   let timer: NodeJS.Timeout | undefined;
   const stalled = new Promise<void>((resolve) => {

@@ -1,9 +1,10 @@
 import type { Figures, RunContext } from '../harness/benchmark.ts';
+import { DeliveryCheck } from '../harness/delivery-check.ts';
 import { quantile } from '../harness/statistics.ts';
 import { FIRST_NUMBER } from '../workloads/payload.ts';
 import { atSteadyPace } from '../workloads/steady-sends.ts';
 import { toQueue } from './client.ts';
-import type { Contestant } from './contestant.ts';
+import { type Contestant, untilStalled } from './contestant.ts';
 import { type ClientName, openAll, QUEUE, rotated } from './turns.ts';
 
 const BYTES = 100;
@@ -66,19 +67,24 @@ async function confirmTimes(contestant: Contestant, count: number): Promise<numb
 
 async function deliveryTimes(contestant: Contestant, count: number): Promise<number[]> {
   const [publisher, consumer] = contestant.clients;
+  const check = new DeliveryCheck(FIRST_NUMBER, count);
   const came = new Map<number, (now: number) => void>();
   const consumption = await consumer!.consume(QUEUE, PREFETCH, (number) => {
+    check.mark(number);
     came.get(number)?.(performance.now());
     return true;
   });
   let next = FIRST_NUMBER;
-  const times = await atSteadyPace(count, async () => {
+  const times = atSteadyPace(count, async () => {
     const number = next++;
     const arrival = new Promise<number>((resolve) => came.set(number, resolve));
     const start = performance.now();
     await publisher!.send(toQueue(QUEUE), number, BYTES);
     return (await arrival) - start;
   });
+  await untilStalled(times, () => check.count);
+  check.verify();
   await consumption.end();
+  check.verify();
   return times;
 }

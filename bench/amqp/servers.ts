@@ -26,15 +26,22 @@ const PACKAGE = 'rabbitmq-server';
 
 /** For `Contest.prepare`: starts the servers that the wanted metrics compare. @returns how to stop */
 export async function startServers({ shared, beside }: RunContext): Promise<() => Promise<void>> {
-  const running = [await startOurs(shared)];
-  for (const peer of beside as readonly Peer[]) {
-    running.push(peer === 'sink' ? await startSink() : await startRabbitMq(peer));
+  const running: Running[] = [];
+  const stop = async (): Promise<void> => {
+    for (const { server } of running) await server[Symbol.asyncDispose]();
+  };
+  try {
+    running.push(await startOurs(shared));
+    for (const peer of beside as readonly Peer[]) {
+      running.push(peer === 'sink' ? await startSink() : await startRabbitMq(peer));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
   }
   const addresses = running.map(({ address }) => address);
   writeFileSync(join(shared, FILE), JSON.stringify(addresses));
-  return async () => {
-    for (const { server } of running) await server[Symbol.asyncDispose]();
-  };
+  return stop;
 }
 
 /** @returns the servers of a run's contest, ours first */

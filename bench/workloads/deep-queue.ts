@@ -11,6 +11,7 @@ const BYTES = 100;
 /** Consumed at a time, then sent anew: most of the shallow backlog, but neither queue empties. */
 const SLICE = 8_000;
 const SLICES = 25;
+const QUICK_SLICE = 500;
 /** For the compiler. */
 const WARM_UP_SLICES = 5;
 
@@ -65,13 +66,14 @@ export async function measureDeepQueue(
   const open = (performance.now() - opening) / 1_000;
   const memoryAfterOpen = anonymousMegabytes();
 
+  const size = isQuick ? QUICK_SLICE : SLICE;
   let seconds = 0;
   const consumeSlice = async (): Promise<void> => {
-    const slice = messagesFrom(bounds.first, SLICE);
-    seconds += SLICE / (await rateOf(SLICE, () => consumeMessages(mq, slice)));
-    bounds.first += SLICE;
-    await sendInOrder(mq, messagesFrom(bounds.end, SLICE));
-    bounds.end += SLICE;
+    const slice = messagesFrom(bounds.first, size);
+    seconds += size / (await rateOf(size, () => consumeMessages(mq, slice)));
+    bounds.first += size;
+    await sendInOrder(mq, messagesFrom(bounds.end, size));
+    bounds.end += size;
     await expectStored(mq, QUEUE, bounds.end - bounds.first + bounds.others);
   };
   for (let i = 0; i < (isQuick ? 1 : WARM_UP_SLICES); i++) await consumeSlice();
@@ -80,7 +82,7 @@ export async function measureDeepQueue(
   for (let i = 0; i < slices; i++) await consumeSlice();
   const memoryAfterConsuming = anonymousMegabytes();
   writeBounds(queue, bounds);
-  return { consume: (slices * SLICE) / seconds, open, memoryAfterOpen, memoryAfterConsuming };
+  return { consume: (slices * size) / seconds, open, memoryAfterOpen, memoryAfterConsuming };
 }
 
 export function openQueue({ storage }: DeepQueue): Promise<MessageQueueSystem> {

@@ -25,7 +25,7 @@ export async function measureOldSnapshot(
   const server = await BenchServer.find(context);
   const contender = await open(server.url);
   const stream = new Stream(contender, BYTES);
-  const size = isQuick ? 1_000 : PROBE;
+  const size = isQuick ? 200 : PROBE;
   const consumeRate = async (): Promise<number> => {
     let ms = 0;
     for (let probe = 0; probe < PROBES; probe++) {
@@ -41,7 +41,7 @@ export async function measureOldSnapshot(
   await reader.connect();
   await reader.query('begin isolation level repeatable read');
   await reader.query('select count(*) from pg_class');
-  const messages = isQuick ? 1_000 : settings['minutes']! * 60 * PER_SECOND;
+  const messages = isQuick ? 200 : settings['minutes']! * 60 * PER_SECOND;
   await stream.atPace(messages, PER_SECOND);
   // As before the first: a client that has had little to do for minutes has to warm up again.
   await consumeRate();

@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { BrokerConfigInput } from '../../src/index.ts';
+import { builtModule } from '../../../../scripts/built-module.ts';
+import type { BrokerConfigInput, ServeOptions } from '../../src/index.ts';
+import { CHEAP } from '../broker.ts';
 
 /** Where it listens. */
 interface Places {
@@ -32,10 +34,14 @@ export class ChildBroker implements AsyncDisposable {
     port = 0,
     config: BrokerConfigInput = {},
   ): Promise<ChildBroker> {
-    const file = join(import.meta.dirname, 'broker-process.ts');
-    const execArgv = ['--import', import.meta.resolve('tsx')];
-    const args = [store, String(port), JSON.stringify(config)];
-    const child = fork(file, args, { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
+    const { file: server, execArgv } = builtModule('server', 'index');
+    const quiet = { store, port, amqp: { enabled: false }, log: { level: 'silent' } };
+    const options: ServeOptions = { passwords: { cost: CHEAP } };
+    const told = [{ ...quiet, ...config }, options].map((value) => JSON.stringify(value));
+    const child = fork(join(import.meta.dirname, 'broker-process.mjs'), [server, ...told], {
+      execArgv: [...execArgv],
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
     const ended = once(child, 'exit').then(([code, signal]) => {
       throw new Error(`The broker ended with ${String(code ?? signal)} before it listened.`);
     });

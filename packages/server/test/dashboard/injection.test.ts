@@ -47,7 +47,8 @@ function shownOf(text: string, i: number): string {
 /** Puts a text wherever somebody may put one. */
 async function plant(text: string, i: number): Promise<void> {
   const queue = `/queues/${name(text)}`;
-  await api('PUT', queue, { maxRetries: 0 });
+  // What is in somebody's hand stays there, however slow the machine is.
+  await api('PUT', queue, { maxRetries: 0, leaseDuration: '1h' });
   await api('PUT', `/exchanges/${name(text)}`, { type: 'topic', alternateExchange: text });
   await api('PUT', '/bindings', { exchange: text, queue: text, routingKey: text });
   await api('PUT', '/bindings', { exchange: 'all', queue: text, routingKey: text });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { after } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { builtModule } from '../../../../scripts/built-module.ts';
 import { run } from '../../src/cli/run.ts';
 
 /** What a command answered. */
@@ -122,11 +122,11 @@ function shellEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], HOME: process.env['HOME'] };
 }
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+const { file, execArgv } = builtModule('wherry', 'cli/main');
+const MAIN = [...execArgv, file];
 
 /** The command that starts the real program, quoted for a shell. */
-export const PROGRAM: string = [process.execPath, '--import', TSX, MAIN].map(quoted).join(' ');
+export const PROGRAM: string = [process.execPath, ...MAIN].map(quoted).join(' ');
 
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -144,7 +144,7 @@ export class Program {
     const [command, argv] =
       'shell' in args
         ? ['bash', ['-o', 'pipefail', '-c', args.shell]]
-        : [process.execPath, ['--import', TSX, MAIN, ...args]];
+        : [process.execPath, [...MAIN, ...args]];
     this.child = spawn(command, argv, { env: shellEnvironment(), stdio: 'pipe' });
     for (const [source, capture] of [
       [this.child.stdout, this.#stdout],

@@ -3,10 +3,21 @@ import { test } from 'node:test';
 import type { QueueInfo } from '../../src/index.ts';
 import { parseLines, Program, PROGRAM, quoted, TestStore } from './harness.ts';
 
-async function storeWith(count: number): Promise<TestStore> {
+/** What a pipe holds, at most. */
+const PIPE_BYTES = 65_536;
+/** So long that a few hundred fill a pipe. */
+const LONG = 'x'.repeat(300);
+/** Of long ones, several times as many as pipes and buffers hold. */
+const MANY = 1_500;
+
+function lineOf(n: number, more = ''): string {
+  return `${JSON.stringify(more === '' ? { n } : { n, more })}\n`;
+}
+
+async function storeWith(count: number, more = ''): Promise<TestStore> {
   const store = new TestStore();
   await store.ok(['queue', 'create', 'orders']);
-  const input = Array.from({ length: count }, (_, n) => `{"n":${n}}\n`).join('');
+  const input = Array.from({ length: count }, (_, n) => lineOf(n, more)).join('');
   if (count > 0) await store.ok(['publish', '--stdin', '--queue', 'orders'], { input });
   return store;
 }
@@ -25,20 +36,20 @@ test('the program runs through a shell pipe, from publish to consume', async () 
 });
 
 test('when the reader of the pipe leaves, what was not handed over stays in the queue', async () => {
-  const store = await storeWith(20_000);
+  const store = await storeWith(MANY, LONG);
   const shell = `${PROGRAM} consume orders --store ${quoted(store.path)} | head -1`;
   const { code, stdout, stderr } = await new Program({ shell }).answer();
-  assert.deepEqual([code, stdout], [0, '{"n":0}\n'], stderr);
+  assert.deepEqual([code, stdout], [0, lineOf(0, LONG)], stderr);
   const { ready, leased, scheduled } = await info(store);
   assert.deepEqual([leased, scheduled], [0, 0]);
-  // The pipe itself holds 64 KiB: more than that cannot have been taken from the queue.
-  const perLine = '{"n":10000}\n'.length - 4;
-  assert.ok(20_000 - ready <= 2 * (65_536 / perLine), `${20_000 - ready} acknowledged`);
+  // More than fits the pipe cannot have been taken from the queue.
+  const inPipe = PIPE_BYTES / lineOf(0, LONG).length;
+  assert.ok(MANY - ready <= 2 * inPipe, `${MANY - ready} acknowledged`);
   const rest = parseLines<{ n: number }>(await store.ok(['consume', 'orders']));
   assert.equal(rest.length, ready);
   assert.deepEqual(
     rest.map(({ n }) => n),
-    Array.from({ length: ready }, (_, n) => n + 20_000 - ready),
+    Array.from({ length: ready }, (_, n) => n + MANY - ready),
   );
 });
 
@@ -92,9 +103,9 @@ test('a second signal ends consume at once, its command too, and the message is 
 });
 
 test('a reader that takes nothing holds the messages back, not the end', async () => {
-  const store = await storeWith(20_000);
+  const store = await storeWith(MANY, LONG);
   const reader = store.start(['consume', 'orders']);
-  await reader.said('{"n":0}');
+  await reader.said('{"n":0,');
   reader.child.stdout?.pause();
   reader.child.kill('SIGTERM');
   const ended = new Promise<number | null>((resolve) => reader.child.on('exit', resolve));
@@ -105,7 +116,7 @@ test('a reader that takes nothing holds the messages back, not the end', async (
   const { ready, leased } = await info(store);
   assert.equal(leased, 0);
   // Nothing lost: each message was written, or is still there, or (cut off in the pipe) both.
-  assert.ok(written + ready >= 20_000, `${written} written, ${ready} ready`);
+  assert.ok(written + ready >= MANY, `${written} written, ${ready} ready`);
 });
 
 async function waitUntil(condition: () => Promise<boolean>): Promise<void> {

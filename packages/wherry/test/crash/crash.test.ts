@@ -9,6 +9,8 @@ import { describeViolations } from './checker/findings.ts';
 import { runRound } from './round.ts';
 
 const KILLS = 20;
+/** Of a process, until it is killed at the latest. */
+const EVENTS_MAX = 1_200;
 
 /** Less, and the run has shown nothing. */
 const FLOORS: Partial<Coverage> = {
@@ -33,7 +35,12 @@ const FLOORS: Partial<Coverage> = {
 test(`${KILLS} kills lose, double and reorder nothing`, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-crash-'));
   const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e6));
-  const { violations, coverage, history } = await runRound({ seed, kills: KILLS, folder });
+  const { violations, coverage, history } = await runRound({
+    seed,
+    kills: KILLS,
+    eventsMax: EVENTS_MAX,
+    folder,
+  });
   const { kills, confirmedSends, deliveries, redeliveries } = coverage;
   t.diagnostic(
     `seed ${seed}: ${kills} kills, ${confirmedSends} confirmed sends, ${deliveries} deliveries, ` +

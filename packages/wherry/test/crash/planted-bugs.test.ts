@@ -9,8 +9,10 @@ import { runPeacefully, runRound } from './round.ts';
 
 /** Chance decides whether a bug shows in so short a round; in one of several it must. */
 const ROUNDS = 20;
-const KILLS = 3;
-const FIRST_SEED = 1;
+/** One whose consumers are of all kinds, so that the first round mostly has what a bug needs. */
+const FIRST_SEED = 4;
+/** Of a process, until it is killed or ends. */
+const EVENTS = 800;
 
 suite('planted bugs are found', { concurrency: 2 }, () => {
   for (const [bug, { rule, needsKill }] of Object.entries(PLANTED_BUGS)) {
@@ -20,8 +22,8 @@ suite('planted bugs are found', { concurrency: 2 }, () => {
         const folder = mkdtempSync(join(tmpdir(), 'wherry-bug-'));
         const options = { seed, drainMs: 1_000, folder, bug };
         const { violations } = needsKill
-          ? await runRound({ ...options, kills: KILLS, eventsMax: 800 })
-          : await runPeacefully({ ...options, workMs: 400 });
+          ? await runRound({ ...options, kills: 1, killAfter: EVENTS })
+          : await runPeacefully({ ...options, events: EVENTS });
         for (const violation of violations) found.add(violation.rule);
         rmSync(folder, { recursive: true });
       }

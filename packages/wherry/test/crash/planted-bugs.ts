@@ -25,7 +25,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
         const isSimple = items.every(isPlainSend);
         if (!isSimple || options?.atomic === true) return driver.publish(items, options);
         const known = items.map((item) => changed(item, { id: newId() }));
-        later(30, () => driver.publish(known));
+        later(150, () => driver.publish(known));
         return known.map(({ message }) => ({ status: 'stored', id: message.id! }));
       },
     }),
@@ -48,7 +48,13 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   'a lease that ends with the process': {
     rule: 'lease-overlap',
     needsKill: true,
-    plant: (driver) => ({ take: (request) => driver.take({ ...request, bound: true }) }),
+    plant: (driver) => ({
+      take: (request) => {
+        // Long enough for the next process to come in time.
+        const leaseDuration = Math.max(request.leaseDuration, 15_000);
+        return driver.take({ ...request, leaseDuration, bound: true });
+      },
+    }),
   },
   'a lost mark: a delivery that a crash cut off does not count': {
     rule: 'delivery-count',
@@ -206,7 +212,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
         }
         const firsts = items.map((item) => ({ ...item, targets: item.targets.slice(0, 1) }));
         const outcomes = await driver.publish(firsts, options);
-        await sleep(15);
+        await sleep(100);
         const others = items.flatMap(({ targets, message }) =>
           targets.slice(1).map((target) => ({ targets: [target], message })),
         );
@@ -221,11 +227,17 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a bound not kept': {
     rule: 'max-size',
-    plant: (driver) =>
-      changedPublish(driver, ({ message, targets }) => ({
+    plant: (driver) => ({
+      ...changedPublish(driver, ({ message, targets }) => ({
         message,
         targets: targets.map((target) => ({ ...target, maxSize: Infinity })),
       })),
+      take: async (request) => {
+        // It fills only if nobody empties it.
+        const isBounded = request.queue.name === 'bounded';
+        return isBounded ? { messages: [], retryIn: null } : driver.take(request);
+      },
+    }),
   },
   'a purge that miscounts': {
     rule: 'purge-count',

@@ -22,6 +22,8 @@ export interface RoundOptions {
   readonly bug?: string;
   /** Events after which a process is killed at the latest. Default 2,500. */
   readonly eventsMax?: number;
+  /** Events after which each process is killed. Default: the seed chooses. */
+  readonly killAfter?: number;
   /** Milliseconds that a drain may take. Default 20 s. */
   readonly drainMs?: number;
   /** How each process is started, by its number. */
@@ -46,7 +48,7 @@ export interface RoundResult extends Verdict {
 
 const EVENTS_MAX = 2_500;
 /** Everybody waits for everybody: then a process that works is killed, and the round is over. */
-const SILENCE_MS = 15_000;
+const SILENCE_MS = 45_000;
 /** Without faults everything must be out by then; it takes a second or two. */
 const DRAIN_MS = 20_000;
 /** How long a drain may take beyond what it was given, in milliseconds. */
@@ -78,20 +80,22 @@ export function onLoopImage(image: LoopImage): Pick<RoundOptions, 'store' | 'dis
   };
 }
 
-/** As `runRound`, but without kills, in this process: it works for `workMs`, then it drains. */
+/** As `runRound`, but without kills, in this process: it works for so many events, then it drains. */
 export async function runPeacefully(
-  options: Omit<RoundOptions, 'kills'> & { readonly workMs: number },
+  options: Pick<RoundOptions, 'seed' | 'folder' | 'bug' | 'drainMs'> & { readonly events: number },
 ): Promise<Verdict> {
-  const { seed, folder, bug = null, workMs, drainMs = DRAIN_MS } = options;
+  const { seed, folder, bug = null, drainMs = DRAIN_MS } = options;
   const events: HistoryEvent[] = [];
+  const stop = new AbortController();
   const add = (lines: string): void => {
     for (const line of lines.trimEnd().split('\n')) events.push(JSON.parse(line) as HistoryEvent);
+    if (events.length >= options.events) stop.abort();
   };
   const store = join(folder, 'store');
-  const common = { store, seed, bug, inDoubt: [], isPoisoner: false, drainMs };
+  const common = { store, seed, bug, inDoubt: [], isPoisoner: false, closeAfter: null, drainMs };
   for (const [process, mode] of (['work', 'drain'] as const).entries()) {
-    const order: WorkOrder = { ...common, process, mode, closeAfter: workMs };
-    await carryOut(order, new Recorder(process, add));
+    const order: WorkOrder = { ...common, process, mode };
+    await carryOut(order, new Recorder(process, add), stop.signal);
   }
   return checkHistory(events, makePlan(seed).rules);
 }
@@ -133,9 +137,10 @@ class Round {
   /** @returns whether it was killed, or else closed the store in peace */
   async #live(worker: Worker): Promise<boolean> {
     const random = this.#random;
-    const { killsItself = false, disk } = this.#options;
-    const isPeaceful = !killsItself && random.chance(0.1);
-    const isPoisoner = !killsItself && random.chance(0.06);
+    const { killsItself = false, killAfter, disk } = this.#options;
+    const isChosen = killsItself || killAfter !== undefined;
+    const isPeaceful = !isChosen && random.chance(0.1);
+    const isPoisoner = !isChosen && random.chance(0.06);
     const closeAfter = isPeaceful ? random.integer(50, 500) : null;
     worker.start({ ...this.#order('work'), isPoisoner, closeAfter });
     this.#hasStruck = false;
@@ -153,11 +158,12 @@ class Round {
   /** By what it has done, not by the time, so that a busy machine does not make it do nothing. */
   async #killAtRandom(worker: Worker): Promise<void> {
     const random = this.#random;
-    if (random.chance(0.2)) {
+    const { killAfter, eventsMax = EVENTS_MAX } = this.#options;
+    if (killAfter === undefined && random.chance(0.2)) {
       await worker.see(({ op }) => op === 'open');
       await sleep(random.integer(0, 25));
     } else {
-      let left = random.integer(1, this.#options.eventsMax ?? EVENTS_MAX);
+      let left = killAfter ?? random.integer(1, eventsMax);
       await worker.see(({ op }) => op !== 'open' && --left <= 0);
     }
     if (worker.isEnded) return;

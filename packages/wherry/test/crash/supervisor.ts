@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 import {
   type HistoryEvent,
   type HistoryRecord,
@@ -11,7 +11,7 @@ import {
 } from './history.ts';
 import type { WorkOrder } from './work-order.ts';
 
-const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
+const WORKER = compiled(new URL('worker.ts', import.meta.url));
 
 export interface WorkerOptions {
   /** A command that runs the worker's: `['strace', '-f']`. */
@@ -69,7 +69,7 @@ export class Worker {
 
   constructor(history: History, { wrapper = [], env = {} }: WorkerOptions = {}) {
     this.#history = history;
-    const command = [...wrapper, process.execPath, '--import', import.meta.resolve('tsx'), WORKER];
+    const command = [...wrapper, process.execPath, WORKER];
     this.#child = spawn(command[0]!, command.slice(1), {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
       // A group of its own, so that a kill meets the worker too and not only what runs it.

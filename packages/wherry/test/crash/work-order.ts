@@ -4,9 +4,6 @@ import {
   MessageQueueSystem,
   SystemClock,
 } from '../../src/index.ts';
-import { createLmdbDriver } from '../../src/drivers/lmdb/index.ts';
-import { createPostgresDriver } from '../../src/drivers/postgres/index.ts';
-import { createRedisDriver } from '../../src/drivers/redis/index.ts';
 import { monotonicNow, type SendInvoked } from './history.ts';
 import { makePlan, PURGED } from './plan.ts';
 import { plantBug } from './planted-bugs.ts';
@@ -39,11 +36,21 @@ export interface WorkOrder {
   readonly drainMs: number;
 }
 
-/** How hard the processes work, alone or several at once, which share what the machine can do. */
+/**
+ * How hard the processes work: alone, as fast as they can; several at once so that they have the
+ * machine to themselves for a part of the time only, for there they mostly wait for what was done
+ * to the servers to be over.
+ */
 const PACES = {
-  alone: { producers: 5, pause: null, leaseDuration: 8_000 },
-  // Those who are killed or held up shall not hold up the others for long.
-  together: { producers: 3, pause: { min: 10, max: 60 }, leaseDuration: 1_500 },
+  alone: { producers: 5, pause: null, leaseDuration: 8_000, waitMs: 40, stayMs: 300 },
+  together: {
+    producers: 2,
+    pause: { min: 30, max: 120 },
+    // Those who are killed or held up shall not hold up the others for long.
+    leaseDuration: 1_000,
+    waitMs: 400,
+    stayMs: 1_200,
+  },
 } as const;
 
 /** Of several answers the one that came fastest tells a server's time best. */
@@ -61,7 +68,7 @@ export async function carryOut(
   const { process: number, seed, store } = order;
   recorder.record({ op: 'open', phase: 'invoke' });
   const clock = new SystemClock();
-  const driver = driverOf(store, clock);
+  const driver = await driverOf(store, clock);
   const maybeBuggy = order.bug === null ? driver : plantBug(order.bug, driver);
   let deliveries: Deliveries | null = null;
   const storage = watchSettlements(maybeBuggy, () => deliveries);
@@ -95,14 +102,14 @@ async function work(order: WorkOrder, parts: WorkParts): Promise<void> {
   const { mq, recorder, deliveries, random } = parts;
   const gate = new Gate();
   const isShared = isUrl(order.store);
-  const { producers, pause, leaseDuration } = PACES[isShared ? 'together' : 'alone'];
+  const { producers, pause, ...stays } = PACES[isShared ? 'together' : 'alone'];
   const { closeAfter } = order;
   const close = new AbortController();
   if (closeAfter !== null) setTimeout(() => close.abort(), closeAfter);
   const signal = AbortSignal.any([close.signal, parts.stop]);
   const handlers = new Handlers(deliveries, random);
   const common = { mq, gate, random, signal };
-  const consumers = new Consumers({ ...common, deliveries, handlers, leaseDuration });
+  const consumers = new Consumers({ ...common, deliveries, handlers, ...stays });
   const sends = new Sends(mq, recorder);
   const running: Promise<void>[] = [];
   for (const { name } of mq.listQueues()) {
@@ -128,9 +135,17 @@ async function work(order: WorkOrder, parts: WorkParts): Promise<void> {
   await Promise.all(running);
 }
 
-function driverOf(store: string, clock: SystemClock): Driver {
-  if (store.startsWith('postgres')) return createPostgresDriver({ url: store });
-  if (isUrl(store)) return createRedisDriver({ url: store });
+/** Loads only the driver that is asked for: it takes a good part of a process's start. */
+async function driverOf(store: string, clock: SystemClock): Promise<Driver> {
+  if (store.startsWith('postgres')) {
+    const { createPostgresDriver } = await import('../../src/drivers/postgres/index.ts');
+    return createPostgresDriver({ url: store });
+  }
+  if (isUrl(store)) {
+    const { createRedisDriver } = await import('../../src/drivers/redis/index.ts');
+    return createRedisDriver({ url: store });
+  }
+  const { createLmdbDriver } = await import('../../src/drivers/lmdb/index.ts');
   return createLmdbDriver({ path: store, clock });
 }
 

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { builtModule } from '../../../../scripts/built-module.ts';
 import { root } from '../../../../scripts/find-files.ts';
 import type { CodeBlock } from './markdown.ts';
 
@@ -18,19 +19,22 @@ export interface Outcome {
   readonly output: string;
 }
 
-/** Milliseconds for one program. */
-const TIMEOUT = 20_000;
+/** Milliseconds for one program, on a machine that does other things, too. */
+const TIMEOUT = 60_000;
+const TSX = ['--import', import.meta.resolve('tsx')];
+const ENVIRONMENT: NodeJS.ProcessEnv = { ...process.env, NODE_TEST_CONTEXT: undefined };
 const RUNNER = fileURLToPath(new URL('./run-fragments.ts', import.meta.url));
 const HOISTED = /^import [\s\S]*?;$/gm;
 
 /**
- * The blocks as files in a folder where `wherry` means the sources and every other package is
- * the repository's.
+ * The blocks as files in a folder whose packages are the repository's. To a program `wherry` is what
+ * was built, or the sources where they were changed since; to fragments and types it is the sources.
  */
 export class Examples {
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'wherry-docs-'));
   readonly #tsconfig: string = join(this.#folder, 'tsconfig.json');
   readonly #examples: readonly Example[];
+  readonly #isBuilt: boolean = builtModule('wherry', 'index').execArgv.length === 0;
   #fragments: Promise<ReadonlyMap<string, Outcome>> | null = null;
 
   constructor(blocks: readonly CodeBlock[]) {
@@ -61,10 +65,9 @@ export class Examples {
     const { file } = this.#of(block);
     const cwd = `${file}.folder`;
     mkdirSync(cwd);
-    return run(process.execPath, ['--import', import.meta.resolve('tsx'), file], {
-      cwd,
-      env: this.#env(),
-    });
+    const loader = block.language === 'js' && this.#isBuilt ? [] : TSX;
+    const env = this.#isBuilt ? ENVIRONMENT : this.#onSources();
+    return run(process.execPath, [...loader, file], { cwd, env });
   }
 
   /** Runs all fragments, in one process, the first time it is called. */
@@ -78,8 +81,10 @@ export class Examples {
     const plan = fragments.map(({ file, page, prints }) => ({ file, page, prints }));
     const planFile = join(this.#folder, 'plan.json');
     writeFileSync(planFile, JSON.stringify(plan));
-    const args = ['--import', import.meta.resolve('tsx'), RUNNER, planFile];
-    const ended = await run(process.execPath, args, { cwd: this.#folder, env: this.#env() });
+    const ended = await run(process.execPath, [...TSX, RUNNER, planFile], {
+      cwd: this.#folder,
+      env: this.#onSources(),
+    });
     const outcomes = new Map<string, Outcome>();
     for (const line of ended.output.split('\n')) {
       if (!line.startsWith('{"file"')) continue;
@@ -104,8 +109,8 @@ export class Examples {
     return this.#examples.find((example) => example.page === page && example.line === line)!;
   }
 
-  #env(): NodeJS.ProcessEnv {
-    return { ...process.env, TSX_TSCONFIG_PATH: this.#tsconfig, NODE_TEST_CONTEXT: undefined };
+  #onSources(): NodeJS.ProcessEnv {
+    return { ...ENVIRONMENT, TSX_TSCONFIG_PATH: this.#tsconfig };
   }
 }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../../src/core/clock.ts';
 import type { Driver } from '../../src/core/driver.ts';
 import { createLmdbDriver } from '../../src/drivers/lmdb/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../src/testing/index.ts';
+import { histories } from './histories.ts';
 
 /** A crash leaves what is on disk then: a copy of it, in which the driver before lives no more. */
 async function createStore(clock: Clock): Promise<SuiteStore> {
@@ -25,4 +26,4 @@ async function createStore(clock: Clock): Promise<SuiteStore> {
   };
 }
 
-conformanceSuite({ name: 'lmdb', test, createStore });
+conformanceSuite({ name: 'lmdb', test, model: histories(20), createStore });

@@ -1,6 +1,7 @@
 import { after, before, test } from 'node:test';
 import { conformanceSuite, type CreateStore } from '../../src/testing/index.ts';
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts';
+import { histories } from './histories.ts';
 import { TestStores } from './postgres/stores.ts';
 import { BOUND_LEASES_GO_ON } from './redis/gaps.ts';
 
@@ -24,6 +25,6 @@ conformanceSuite({
   test,
   skip: (title, reason) => test(title, { skip: reason }),
   gaps: BOUND_LEASES_GO_ON,
-  model: { runs: 15 },
+  model: histories(5),
   createStore,
 });

@@ -4,6 +4,7 @@ import type { Driver } from '../../src/core/driver.ts';
 import { createRedisDriver } from '../../src/drivers/redis/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../src/testing/index.ts';
 import { type RedisCluster, startRedisCluster } from '../servers/redis-cluster.ts';
+import { histories } from './histories.ts';
 import { BOUND_LEASES_GO_ON } from './redis/gaps.ts';
 
 let cluster: RedisCluster;
@@ -37,5 +38,6 @@ conformanceSuite({
     atomicDrops:
       'what a batch stores in other slots is not stored before all of it is: it is not there to drop',
   },
+  model: histories(10),
   createStore,
 });

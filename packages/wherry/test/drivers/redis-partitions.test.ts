@@ -4,6 +4,7 @@ import type { Driver } from '../../src/core/driver.ts';
 import { createRedisDriver } from '../../src/drivers/redis/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../src/testing/index.ts';
 import { type RedisServer, startRedis } from '../servers/redis.ts';
+import { histories } from './histories.ts';
 import { SPREAD_GAPS } from './redis/spread-gaps.ts';
 import { spread } from './redis/spread-driver.ts';
 
@@ -35,5 +36,6 @@ conformanceSuite({
   test,
   skip: (title, reason) => test(title, { skip: reason }),
   gaps: SPREAD_GAPS,
+  model: histories(20),
   createStore,
 });

@@ -4,6 +4,7 @@ import type { Driver } from '../../src/core/driver.ts';
 import { createRedisDriver } from '../../src/drivers/redis/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../src/testing/index.ts';
 import { type RedisServer, startRedis } from '../servers/redis.ts';
+import { histories } from './histories.ts';
 import { BOUND_LEASES_GO_ON } from './redis/gaps.ts';
 
 let redis: RedisServer;
@@ -32,5 +33,6 @@ conformanceSuite({
   test,
   skip: (title, reason) => test(title, { skip: reason }),
   gaps: BOUND_LEASES_GO_ON,
+  model: histories(20),
   createStore,
 });

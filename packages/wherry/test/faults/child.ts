@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 
-const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
-const PATIENCE_MS = 20_000;
+const WORKER = compiled(new URL('worker.ts', import.meta.url));
+const PATIENCE_MS = 60_000;
 const GONE_MS = 500;
 
 /** What a worker says: a line of JSON each. */
@@ -36,8 +36,7 @@ export class Child {
   /** @param args what worker.ts takes */
   constructor(test: TestContext, args: readonly string[], options: ChildOptions = {}) {
     const { wrapper = [], env = {} } = options;
-    const node = [process.execPath, '--import', import.meta.resolve('tsx'), WORKER, ...args];
-    const [program, ...rest] = [...wrapper, ...node];
+    const [program, ...rest] = [...wrapper, process.execPath, WORKER, ...args];
     this.#process = spawn(program!, rest, {
       // A group of its own, so that a kill meets the worker too and not only what runs it.
       detached: true,

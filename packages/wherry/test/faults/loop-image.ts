@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -11,6 +11,7 @@ const MIB = 1024 * 1024;
 /** xfs refuses less. The file is sparse. */
 const XFS_SIZE_MIN = 300 * MIB;
 const UNMOUNT_TRIES = 20;
+const MOUNT_TRIES = 60;
 
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 
@@ -53,9 +54,21 @@ export class LoopImage {
 
   /** As a machine does that starts again: the file system's journal is played. */
   mount(): void {
-    // A device that `mount` itself sets up is given back by `umount`.
-    run('mount', '-o', 'loop', this.#file, this.folder);
-    this.#isMounted = true;
+    for (let tries = 1; ; tries++) {
+      // A device that `mount` itself sets up is given back by `umount`.
+      run('mount', '-o', 'loop', this.#file, this.folder);
+      this.#isMounted = true;
+      try {
+        rmdirSync(mkdtempSync(join(this.folder, 'alive-')));
+        return;
+      } catch (error) {
+        // Whoever on this machine made a mount namespace meanwhile has the one without power still,
+        // and the kernel gives it to us again.
+        if (tries === MOUNT_TRIES) throw error;
+        this.unmount();
+        execFileSync('sleep', ['0.5']);
+      }
+    }
   }
 
   /** @throws Error while a process uses it */

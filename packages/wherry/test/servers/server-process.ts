@@ -24,6 +24,8 @@ import {
 } from '../../../../scripts/system-packages.ts';
 
 const PATIENCE_MS = 30_000;
+/** Between two questions whether something has happened. */
+const PAUSE_MS = { min: 10, max: 160 };
 
 /** A program to start, and how to see that it is up. */
 export interface ServerCommand {
@@ -173,9 +175,10 @@ export async function poll(
   patience: number = PATIENCE_MS,
 ): Promise<void> {
   const deadline = performance.now() + patience;
-  while (!(await condition())) {
+  // Whoever asks through a program of the server's takes the machine from what is waited for.
+  for (let pause = PAUSE_MS.min; !(await condition()); pause = Math.min(2 * pause, PAUSE_MS.max)) {
     if (performance.now() > deadline) throw new Error(`Not within ${patience} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

@@ -16,6 +16,10 @@ export interface ConsumersParts {
    * is alone, so that it ends only with it, or when a consumer says so.
    */
   readonly leaseDuration: number;
+  /** Milliseconds for which somebody who asks for messages waits for them at most. */
+  readonly waitMs: number;
+  /** Milliseconds after which somebody who loops over messages leaves at the latest. */
+  readonly stayMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -89,7 +93,7 @@ export class Consumers {
   }
 
   async #receive(queue: string): Promise<void> {
-    const { mq, random, deliveries, handlers, signal } = this.#parts;
+    const { mq, random, deliveries, handlers, waitMs, signal } = this.#parts;
     const held = new Set<Promise<void>>();
     while (!signal.aborted) {
       await this.#passing(async () => {
@@ -97,7 +101,7 @@ export class Consumers {
         const consumer = `receive-${queue}-${++this.#taken}`;
         const leaseDuration = random.integer(120, 400);
         const max = random.integer(1, 6);
-        const options = { max, leaseDuration, waitMs: random.integer(0, 40) };
+        const options = { max, leaseDuration, waitMs: random.integer(0, waitMs) };
         const batch = await mq.receiveMessage(queue, consumer, options);
         deliveries.delivered(batch, { consumer, bound: false, leaseDuration }, false);
         for (const delivery of batch) {
@@ -112,13 +116,13 @@ export class Consumers {
   }
 
   async #loop(queue: string): Promise<void> {
-    const { mq, random, deliveries, handlers, leaseDuration, signal } = this.#parts;
+    const { mq, random, deliveries, handlers, leaseDuration, stayMs, signal } = this.#parts;
     while (!signal.aborted) {
       const consumerId = `loop-${queue}-${++this.#taken}`;
       const receiver: Receiver = { consumer: consumerId, bound: true, leaseDuration };
       const leave = new AbortController();
       const leaveNow = (): void => leave.abort();
-      const timer = setTimeout(leaveNow, random.integer(50, 300));
+      const timer = setTimeout(leaveNow, random.integer(50, stayMs));
       signal.addEventListener('abort', leaveNow);
       const options = { consumerId, batchSize: random.integer(1, 6), signal: leave.signal };
       const leased = { ...options, leaseDuration };

@@ -3,6 +3,7 @@ import type { Clock } from '../../../src/core/clock.ts';
 import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../../src/testing/index.ts';
 import { startProxy } from '../../servers/tcp-proxy.ts';
+import { histories } from '../histories.ts';
 import { BOUND_LEASES_GO_ON } from '../redis/gaps.ts';
 import { connectTo, hostOnWebSocket } from './hosted.ts';
 
@@ -42,6 +43,6 @@ conformanceSuite({
   test,
   skip: (title, reason) => test(title, { skip: reason }),
   gaps: BOUND_LEASES_GO_ON,
-  model: { runs: 2 },
+  model: histories(2),
   createStore,
 });

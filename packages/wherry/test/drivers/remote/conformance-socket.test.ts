@@ -2,6 +2,7 @@ import { test } from 'node:test';
 import type { Clock } from '../../../src/core/clock.ts';
 import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../../src/testing/index.ts';
+import { histories } from '../histories.ts';
 import { BOUND_LEASES_GO_ON } from '../redis/gaps.ts';
 import { connectTo, hostOnSocket } from './hosted.ts';
 
@@ -26,6 +27,6 @@ conformanceSuite({
   test,
   skip: (title, reason) => test(title, { skip: reason }),
   gaps: BOUND_LEASES_GO_ON,
-  model: { runs: 10 },
+  model: histories(10),
   createStore,
 });

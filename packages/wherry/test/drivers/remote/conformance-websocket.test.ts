@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { Clock } from '../../../src/core/clock.ts';
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
 import { conformanceSuite, type SuiteStore } from '../../../src/testing/index.ts';
+import { histories } from '../histories.ts';
 import { BOUND_LEASES_GO_ON } from '../redis/gaps.ts';
 import { connectTo, hostOnWebSocket } from './hosted.ts';
 
@@ -31,6 +32,6 @@ conformanceSuite({
   test,
   skip: (title, reason) => test(title, { skip: reason }),
   gaps: BOUND_LEASES_GO_ON,
-  model: { runs: 3 },
+  model: histories(3),
   createStore,
 });

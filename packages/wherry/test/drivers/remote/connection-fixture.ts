@@ -8,21 +8,55 @@ import type { TestContext } from 'node:test';
 import type { Driver, QueueRef } from '../../../src/core/driver.ts';
 import { StorageError } from '../../../src/core/errors.ts';
 import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
+import { createRemoteDriver, type StoreHostOptions } from '../../../src/drivers/remote/index.ts';
 import { SystemClock } from '../../../src/system-clock.ts';
 import { unboundedQueue } from '../../../src/testing/suite/fixture.ts';
+import { hostOnSocket, type Hosted } from './hosted.ts';
 
-export async function openStore(t: TestContext): Promise<{ store: Driver; queue: QueueRef }> {
+export async function openMemory(t: TestContext): Promise<Driver> {
   const store = createMemoryDriver({ clock: new SystemClock() });
   await store.open();
   t.after(() => store.close());
+  return store;
+}
+
+/** With a queue in it. */
+export async function openStore(t: TestContext): Promise<{ store: Driver; queue: QueueRef }> {
+  const store = await openMemory(t);
   const entry = await store.topology.put({ kind: 'queue', name: 'q', value: {} }, 0);
   return { store, queue: unboundedQueue('q', entry!.number) };
+}
+
+export async function serve(
+  t: TestContext,
+  store: Driver,
+  options: Partial<StoreHostOptions> = {},
+): Promise<Hosted> {
+  const hosted = await hostOnSocket(store, options);
+  t.after(() => hosted.stop());
+  return hosted;
+}
+
+/** A client of what is served. */
+export async function connect(t: TestContext, { url }: Hosted): Promise<Driver> {
+  const driver = createRemoteDriver({ url, connectTimeout: 1_000 });
+  await driver.open();
+  t.after(() => driver.close());
+  return driver;
 }
 
 export function socketPath(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-remote-'));
   t.after(() => rm(folder, { recursive: true }));
   return join(folder, 'store.sock');
+}
+
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, 'it did not come to that');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Waits no longer than a test should. */

@@ -3,48 +3,22 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import type { Driver, Housekeeper, QueueRef } from '../../../src/core/driver.ts';
+import type { Driver, Housekeeper } from '../../../src/core/driver.ts';
 import { MessageQueueError, type StorageError } from '../../../src/core/errors.ts';
-import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
 import type { Channel } from '../../../src/drivers/remote/channel.ts';
 import {
   createDriverOver,
   createRemoteDriver,
   hostStore,
   StoreHost,
-  type StoreHostOptions,
 } from '../../../src/drivers/remote/index.ts';
 import { FRAME, frameOf, hello, MAGIC } from '../../../src/drivers/remote/wire/frames.ts';
-import { MessageQueueSystem, SystemClock } from '../../../src/index.ts';
-import { newMessage, unboundedQueue } from '../../../src/testing/suite/fixture.ts';
-import { hostOnSocket, type Hosted } from './hosted.ts';
+import { MessageQueueSystem } from '../../../src/index.ts';
+import { newMessage } from '../../../src/testing/suite/fixture.ts';
+import { connect, openStore, serve, until } from './connection-fixture.ts';
+import type { Hosted } from './hosted.ts';
 
 const TAKE = { consumerId: 'c', max: 10, leaseDuration: 30_000, perGroup: 1 };
-
-async function openStore(t: TestContext): Promise<{ store: Driver; queue: QueueRef }> {
-  const store = createMemoryDriver({ clock: new SystemClock() });
-  await store.open();
-  t.after(() => store.close());
-  const entry = await store.topology.put({ kind: 'queue', name: 'q', value: {} }, 0);
-  return { store, queue: unboundedQueue('q', entry!.number) };
-}
-
-async function serve(
-  t: TestContext,
-  store: Driver,
-  options: Partial<StoreHostOptions> = {},
-): Promise<Hosted> {
-  const hosted = await hostOnSocket(store, options);
-  t.after(() => hosted.stop());
-  return hosted;
-}
-
-async function connect(t: TestContext, { url }: Hosted): Promise<Driver> {
-  const driver = createRemoteDriver({ url, connectTimeout: 1_000 });
-  await driver.open();
-  t.after(() => driver.close());
-  return driver;
-}
 
 async function rawSocket(t: TestContext, { url }: Hosted): Promise<Socket> {
   const socket = connectTcp(url.slice('unix:'.length));
@@ -52,14 +26,6 @@ async function rawSocket(t: TestContext, { url }: Hosted): Promise<Socket> {
   t.after(() => socket.destroy());
   await once(socket, 'connect');
   return socket;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, 'it did not come to that');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 test('who sends what is no hello, or no frame, is cut, and others are served', async (t) => {

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Driver, QueueRef, TopologyChange } from '../../../src/core/driver.ts';
 import { createLmdbDriver } from '../../../src/drivers/lmdb/index.ts';
-import { createMemoryDriver } from '../../../src/drivers/memory/index.ts';
 import { createRemoteDriver } from '../../../src/drivers/remote/index.ts';
 import {
   FRAME,
@@ -20,7 +19,7 @@ import {
 } from '../../../src/drivers/remote/wire/frames.ts';
 import { MessageQueueSystem, SystemClock } from '../../../src/index.ts';
 import { newMessage, receiptOf, unboundedQueue } from '../../../src/testing/suite/fixture.ts';
-import { hostOnSocket, type Hosted } from './hosted.ts';
+import { connect, openMemory, serve, until } from './connection-fixture.ts';
 
 const NO_ENTRIES: readonly (readonly [string, unknown])[] = [
   ['exchange', null],
@@ -32,26 +31,6 @@ const NO_ENTRIES: readonly (readonly [string, unknown])[] = [
   ['schedule', { definition: {} }],
 ];
 
-async function openMemory(t: TestContext): Promise<Driver> {
-  const store = createMemoryDriver({ clock: new SystemClock() });
-  await store.open();
-  t.after(() => store.close());
-  return store;
-}
-
-async function serve(t: TestContext, store: Driver, limits = {}): Promise<Hosted> {
-  const hosted = await hostOnSocket(store, { limits });
-  t.after(() => hosted.stop());
-  return hosted;
-}
-
-async function connect(t: TestContext, { url }: Hosted): Promise<Driver> {
-  const driver = createRemoteDriver({ url, connectTimeout: 1_000 });
-  await driver.open();
-  t.after(() => driver.close());
-  return driver;
-}
-
 /** Those that the process makes from here on. */
 function warnings(t: TestContext): string[] {
   const messages: string[] = [];
@@ -59,14 +38,6 @@ function warnings(t: TestContext): string[] {
   process.on('warning', note);
   t.after(() => process.off('warning', note));
   return messages;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, 'it did not come to that');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function folder(t: TestContext): Promise<string> {
@@ -179,7 +150,7 @@ test(
 );
 
 test('a session is dropped when what it confirms was never sent', async (t) => {
-  const hosted = await serve(t, await openMemory(t), { clients: 1 });
+  const hosted = await serve(t, await openMemory(t), { limits: { clients: 1 } });
   const session = randomBytes(16).toString('hex');
   for (const received of [null, 999]) {
     const socket: Socket = connectTcp(hosted.url.slice('unix:'.length));
@@ -270,7 +241,7 @@ test('answers beyond what may be under way come later, to one who takes much at 
     },
   });
   // 25 MiB of answers, of which 4 may be under way.
-  const hosted = await serve(t, watched, { bytesPerClient: 1024 * 1024 });
+  const hosted = await serve(t, watched, { limits: { bytesPerClient: 1024 * 1024 } });
   const remote = await connect(t, hosted);
   const take = { queue, consumerId: 'c', leaseDuration: 30_000, bound: false, perGroup: 1 };
   const taken = await Promise.all(items.slice(50).map(() => remote.take({ ...take, max: 2 })));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { MessageQueueSystem, StorageInUseError, ValidationError } from '../../../src/index.ts';
+import { until } from './connection-fixture.ts';
 
 function makeFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-share-'));
@@ -21,14 +22,6 @@ async function openShared(t: TestContext, storage: string): Promise<MessageQueue
 
 function isOwner(mq: MessageQueueSystem): boolean {
   return mq.storage.supports.managed !== true;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, 'it did not come to that');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 test('the first owns the folder, the others see the same messages', async (t) => {

@@ -5,15 +5,14 @@ import { startProxy } from '../../servers/tcp-proxy.ts';
 import { runFaults } from '../shared/fault-run.ts';
 import { networkFaults } from '../shared/network-faults.ts';
 import { assertUnharmed, chooseSeed } from '../shared/verdict.ts';
-
-const SILENCE_MS = 10_000;
+import { forFaults, SILENCE_MS } from './store.ts';
 
 test('a network that fails on the way to a PostgreSQL loses nothing', async (t) => {
   const postgres = await startPostgres();
   t.after(() => postgres.stop());
   const proxy = await startProxy(postgres.port);
   t.after(() => proxy.stop());
-  const url = await postgres.createDatabase();
+  const url = forFaults(await postgres.createDatabase());
   const seed = chooseSeed();
   const stores = [proxy.urlOf(url), url];
   assertUnharmed(

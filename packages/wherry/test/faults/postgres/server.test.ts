@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type PostgresServer, startPostgres } from '../../servers/postgres.ts';
 import { type Fault, runFaults } from '../shared/fault-run.ts';
 import { assertUnharmed, chooseSeed } from '../shared/verdict.ts';
+import { forFaults } from './store.ts';
 
 const ROUNDS = 5;
 
@@ -51,7 +52,7 @@ function faultsOf(postgres: PostgresServer): Fault[] {
 test('a PostgreSQL that fails and comes back loses and doubles nothing', async (t) => {
   const postgres = await startPostgres();
   t.after(() => postgres.stop());
-  const url = await postgres.createDatabase();
+  const url = forFaults(await postgres.createDatabase());
   const seed = chooseSeed();
   const report = await runFaults({ seed, stores: [url, url], faults: faultsOf(postgres) });
   assertUnharmed(t, report, seed);

@@ -1,5 +1,5 @@
 /** Processes that are paused past their leases, or killed, while others work on the same Redis. */
-import { after, before, test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { type RedisServer, startRedis } from '../../servers/redis.ts';
 import { runFaults } from '../shared/fault-run.ts';
 import { assertFenced } from '../shared/fenced.ts';
@@ -14,10 +14,12 @@ before(async () => {
 
 after(() => redis.stop());
 
-for (const holder of ['idle', 'busy'] as const) {
-  test(`G4 a holder, ${holder} and paused past its lease, cannot acknowledge`, (t) =>
-    assertFenced(t, `${redis.url}?prefix=${holder}`, holder));
-}
+// They wait more than they work.
+suite('G4 a holder paused past its lease cannot acknowledge', { concurrency: true }, () => {
+  for (const holder of ['idle', 'busy'] as const) {
+    test(holder, (t) => assertFenced(t, `${redis.url}?prefix=${holder}`, holder));
+  }
+});
 
 test('processes that are paused or killed lose and double nothing', async (t) => {
   const seed = chooseSeed();

@@ -12,6 +12,7 @@ import { type HistoryEvent, monotonicNow, type Opened, SUPERVISOR } from '../../
 import { makePlan } from '../../crash/plan.ts';
 import { History, Worker } from '../../crash/supervisor.ts';
 import type { WorkOrder } from '../../crash/work-order.ts';
+import { poll } from '../../servers/server-process.ts';
 
 /** Something that is done to a running system; it resolves when its cause is gone. */
 export interface Fault {
@@ -51,21 +52,24 @@ export interface FaultReport extends Verdict {
 }
 
 /** Events of each process before the first fault, so that it meets everybody at work. */
-const WARM_UP_EVENTS = 400;
+const WARM_UP_EVENTS = 150;
+/** Of all processes in all, so that there is enough to check, however short the faults are. */
+const EVENTS_MIN = 3_000;
 /** Between a process that is back and the next fault. */
 const CALM_MS = 300;
 /** From the end of a fault on. */
-const BACK_MS = 20_000;
+const BACK_MS = 60_000;
 /** A consumer that takes longer to come back has to be called. */
-const WITHIN_MS = 5_000;
+const WITHIN_MS = 15_000;
 const DRAIN_MS = 30_000;
-const GRACE_MS = 15_000;
+const GRACE_MS = 30_000;
 
 /** A process at work. */
 export class RunningWorker {
   readonly number: number;
   readonly #worker: Worker;
   readonly #history: History;
+  #opened: Opened | undefined;
 
   constructor(history: History, order: WorkOrder) {
     this.number = order.process;
@@ -145,11 +149,11 @@ export class RunningWorker {
   }
 
   #isLeasedAfter(event: Extract<HistoryEvent, { op: 'deliver' }>, since: number): boolean {
-    const opened = this.#history.events.find(
+    this.#opened ??= this.#history.events.find(
       ({ op, phase, process }) => op === 'open' && phase === 'ok' && process === this.number,
     ) as Opened | undefined;
     const isConsumer = event.consumer.startsWith('handler') || event.consumer.startsWith('batch');
-    return isConsumer && event.until - event.leaseDuration - opened!.clockOffset > since;
+    return isConsumer && event.until - event.leaseDuration - this.#opened!.clockOffset > since;
   }
 
   async #see(
@@ -241,6 +245,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultReport> 
       await sleep(CALM_MS);
     }
     const sockets = system.workers.map((worker, i) => [before[i]!, worker.sockets] as const);
+    await poll(() => history.events.length >= EVENTS_MIN, 'enough was done', BACK_MS);
     await system.finish();
     // Several processes write at the same time, and what one wrote first may be read last.
     const inOrder = history.events.toSorted((a, b) => a.t - b.t);

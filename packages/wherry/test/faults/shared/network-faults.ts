@@ -44,6 +44,6 @@ export function networkFaults(proxy: TcpProxy, silence: number): Fault[] {
         proxy.resume();
       },
     },
-    { name: 'connections half open', strike: async () => proxy.freeze(), within: 2 * silence },
+    { name: 'connections half open', strike: async () => proxy.freeze(), within: silence + 15_000 },
   ];
 }

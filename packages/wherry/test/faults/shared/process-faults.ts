@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault, RunningSystem } from './fault-run.ts';
 
 /** Longer than any lease of the workload. */
-const PAUSE_MS = 2_500;
+const PAUSE_MS = 1_600;
 
 async function pause({ workers }: RunningSystem, indexes: readonly number[]): Promise<void> {
   for (const index of indexes) workers[index]!.signal('SIGSTOP');
