@@ -24,7 +24,7 @@ export function makeAlarms(
     folder: storeFolder(store),
     diskFree,
     memory,
-    failed: (error) => logger.warn({ err: error }, "The store's disk could not be looked at"),
+    failed: (what, error) => logger.warn({ err: error }, `The ${what} could not be looked at`),
   });
   telemetry.onStoreError(({ code, message }) => {
     if (code === 'STORAGE_FULL') watermarks.storeFull(message);

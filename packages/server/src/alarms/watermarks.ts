@@ -1,6 +1,8 @@
 import type { Alarms } from './alarms.ts';
 import { memorySize, type Probes, SYSTEM_PROBES } from './probes.ts';
 
+type Watched = 'disk' | 'memory';
+
 export interface WatermarksParts {
   readonly alarms: Alarms;
   /** Where the store is; null: not in a folder of this machine. */
@@ -9,8 +11,8 @@ export interface WatermarksParts {
   readonly diskFree: number;
   /** Most memory: bytes, or a share of what there is; 0: any. */
   readonly memory: number;
-  /** It could not be measured. */
-  readonly failed: (error: unknown) => void;
+  /** It could not be measured: told once, until it could be again. */
+  readonly failed: (what: Watched, error: unknown) => void;
   readonly probes?: Probes;
 }
 
@@ -31,8 +33,8 @@ export class Watermarks {
   readonly #memoryMax: number;
   #timer: NodeJS.Timeout | undefined;
   #storeTimer: NodeJS.Timeout | undefined;
-  #isLooking = false;
-  #hasFailed = false;
+  #isAskingDisk = false;
+  readonly #failing = new Set<Watched>();
   /** When the next collection may be. */
   #collectAfter = 0;
 
@@ -64,18 +66,23 @@ export class Watermarks {
 
   /** Never rejects. */
   async look(): Promise<void> {
+    await this.#attempt('memory', () => this.#lookAtMemory());
     // A file system that hangs must not be asked again and again.
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#lookAtMemory();
+    if (this.#isAskingDisk) return;
+    this.#isAskingDisk = true;
+    await this.#attempt('disk', () => this.#lookAtDisk());
+    this.#isAskingDisk = false;
+  }
+
+  /** Each look reads files: where there are too many connections, none can be opened. */
+  async #attempt(what: Watched, look: () => void | Promise<void>): Promise<void> {
     try {
-      await this.#lookAtDisk();
-      this.#hasFailed = false;
+      await look();
+      this.#failing.delete(what);
     } catch (error) {
-      if (!this.#hasFailed) this.#parts.failed(error);
-      this.#hasFailed = true;
+      if (!this.#failing.has(what)) this.#parts.failed(what, error);
+      this.#failing.add(what);
     }
-    this.#isLooking = false;
   }
 
   async #lookAtDisk(): Promise<void> {

@@ -45,6 +45,10 @@ export interface BrokerLimits {
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly vhosts: number;
+  /** In a virtual host, as the two below. */
+  readonly queues: number;
+  readonly exchanges: number;
+  readonly bindings: number;
   readonly loginsPerMinute: number;
   readonly metricQueues: number;
   readonly historyQueues: number;
@@ -66,6 +70,7 @@ export interface AmqpConfig {
   readonly frameMax: number;
   readonly channelMax: number;
   readonly connections: number;
+  readonly consumers: number;
   readonly handshakeTimeout: number;
   readonly unacknowledged: number;
   readonly acknowledgeTimeout: number;

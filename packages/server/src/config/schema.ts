@@ -130,6 +130,7 @@ const amqp = z
       .describe('longest frame'),
     channelMax: count(65_535).default(2_047).describe('most channels of a connection'),
     connections: count(1_000_000).default(10_000).describe('most open connections'),
+    consumers: count(1_000_000).default(10_000).describe('most consumers of a connection'),
     handshakeTimeout: duration(100).prefault('10s').describe('until a client must have logged in'),
     unacknowledged: count(10_000_000)
       .default(100_000)
@@ -146,8 +147,8 @@ const amqp = z
       .string()
       .min(1)
       .max(255)
-      .default('Wherry')
-      .describe('what it says it is, for clients that look for a name'),
+      .default('RabbitMQ')
+      .describe('what it tells clients that it is; some behave by the name'),
   })
   .prefault({})
   .describe('the AMQP 0-9-1 server, at the same `host`');
@@ -178,6 +179,11 @@ const limits = z
       .prefault('60s')
       .describe('how long a connection may be idle between requests'),
     vhosts: count(10_000).default(64).describe('most virtual hosts'),
+    queues: count(1_000_000).default(100_000).describe('most queues of a virtual host'),
+    exchanges: count(1_000_000)
+      .default(100_000)
+      .describe('most exchanges of a virtual host, those that AMQP has from the start included'),
+    bindings: count(1_000_000).default(100_000).describe('most bindings of a virtual host'),
     loginsPerMinute: count(10_000)
       .default(10)
       .describe('most failed logins a minute, for each name and for each address'),

@@ -122,11 +122,17 @@ export class VirtualHosts {
     return [...this.#ready.keys()];
   }
 
+  /** @returns '' also when there is no virtual host of this name */
+  descriptionOf(name: string): string {
+    return this.#documents.get(name)?.description ?? '';
+  }
+
   /** @throws VhostNotFoundError */
   async describe(name: string): Promise<VhostInfo> {
     const system = await this.opened(name);
     if (system === undefined) throw new VhostNotFoundError(name);
-    const { description = '', createdAt = null } = this.#documents.get(name) ?? {};
+    const description = this.descriptionOf(name);
+    const createdAt = this.#documents.get(name)?.createdAt ?? null;
     const infos = await system.listQueueInfo();
     const sum = (state: 'ready' | 'scheduled' | 'leased'): number =>
       infos.reduce((total, info) => total + info[state], 0);

@@ -5,6 +5,7 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ChannelModel, connect } from 'amqplib';
+import { MessageQueueSystem } from 'wherry';
 import { LoopImage } from '../../../wherry/test/faults/loop-image.ts';
 import type { Broker } from '../../src/index.ts';
 import { startBroker } from '../broker.ts';
@@ -81,6 +82,9 @@ test('low on disk: publishers wait, consumers go on, and with room all goes on',
     [refused.status, refused.headers.get('retry-after'), refused.body['code']],
     [503, '5', 'OVERLOADED'],
   );
+  const program = await MessageQueueSystem.open({ storage: broker.url });
+  t.after(() => program.close());
+  await assert.rejects(program.sendMessage('orders', { payload: 4 }), { code: 'OVERLOADED' });
   assert.match(String(refused.body['detail']), /^\d MiB are free .* limits\.diskFree is 16 MiB/);
   const { body } = await http.ask<{ alarms: object[] }>('GET', 'overview');
   const alarm = { kind: 'disk', vhost: null, queue: null, detail: refused.body['detail'] };
@@ -102,8 +106,9 @@ test('low on disk: publishers wait, consumers go on, and with room all goes on',
   await channel.waitForConfirms();
   const sent = await http.ask('POST', 'queues/orders/messages', { payload: 3 });
   assert.equal(sent.status, 201);
+  await program.sendMessage('orders', { payload: 4 });
   const { body: queue } = await http.ask('GET', 'queues/orders');
-  assert.equal(queue['ready'], 2, 'what was published meanwhile, and what was sent again');
+  assert.equal(queue['ready'], 3, 'what was published meanwhile, and what was sent again');
 });
 
 test('a store that has no room: what it refuses is nacked, then publishers wait', async (t) => {

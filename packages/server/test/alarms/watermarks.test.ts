@@ -32,7 +32,7 @@ function watch(probes: Partial<Probes>, parts: Partial<WatermarksParts> = {}): W
     folder: '/',
     diskFree: 1_000,
     memory: GIB,
-    failed: (error) => failures.push(error),
+    failed: (_what, error) => failures.push(error),
     probes: {
       freeDisk: async () => 10_000,
       memory: () => IDLE,
@@ -119,6 +119,41 @@ test('a disk that cannot be looked at is told of once, and 0 turns a watermark o
   );
   await off.watermarks.look();
   assert.deepEqual([off.failures, off.alarms.active()], [[], []]);
+});
+
+test('memory that cannot be looked at is told of once, and looked at again', async () => {
+  const broken = new Error('too many open files');
+  let isBroken = true;
+  const { alarms, watermarks, failures } = watch({
+    memory: () => {
+      if (isBroken) throw broken;
+      return { ...IDLE, used: 2 * GIB };
+    },
+    freeDisk: async () => 0,
+  });
+  await watermarks.look();
+  await watermarks.look();
+  assert.deepEqual([failures, alarms.has('disk')], [[broken], true]);
+  isBroken = false;
+  await watermarks.look();
+  assert.ok(alarms.has('memory'));
+});
+
+test('a file system that hangs is asked once, and memory is looked at all the same', async () => {
+  let used = 0;
+  let asked = 0;
+  const { alarms, watermarks } = watch({
+    memory: () => ({ ...IDLE, used }),
+    freeDisk: () => {
+      asked++;
+      return new Promise<number>(() => {});
+    },
+  });
+  void watermarks.look();
+  await new Promise(setImmediate);
+  used = 2 * GIB;
+  await watermarks.look();
+  assert.deepEqual([asked, alarms.has('memory')], [1, true]);
 });
 
 test('what is measured is there, and messages in memory are seen', async () => {

@@ -123,6 +123,16 @@ test('a connection is closed by its name, and its client told why', async (t) =>
   assert.equal((await root('DELETE', path)).status, 404);
 });
 
+test('a connection that is closed without a reason is told by whom', async (t) => {
+  const connection = await open(t, 'root', 'unreasoned');
+  const closed = once(connection, 'close');
+  const [{ id }] = (await root('GET', '/connections')).body;
+  assert.equal((await root('DELETE', `/connections/${id}`)).status, 204);
+  const [error] = (await closed) as [Error];
+  assert.match(error.message, /"CONNECTION_FORCED - closed via the management API"/);
+  await until(async () => (await root('GET', '/connections')).body.length === 0);
+});
+
 test('who does not administer the broker sees what is its own', async (t) => {
   const connection = await open(t, 'root', 'not hers');
   await holdTwo(connection, 'secret');

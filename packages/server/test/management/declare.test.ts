@@ -109,7 +109,7 @@ test('exchanges are declared and deleted', async () => {
     400,
     /^inequivalent arg 'type' for exchange 'events'/,
   );
-  await refused(put('/exchanges/%2F/odd', { type: 'odd' }), 400, /unknown exchange type 'odd'/);
+  await refused(put('/exchanges/%2F/odd', { type: 'odd' }), 400, /invalid exchange type 'odd'/);
   await refused(ask('DELETE', '/exchanges/%2F/amq.direct'), 403, /not allowed/);
   await refused(put('/exchanges/%2F/amq.default'), 403, /default exchange/);
   assert.equal((await ask('GET', '/exchanges/%2F/amq.default')).body.name, '');
@@ -241,6 +241,18 @@ test('what cannot be published is refused', async () => {
     400,
     /base64/,
   );
+  const large = { properties: { headers: { h: 'x'.repeat(70_000) } } };
+  await refused(
+    publish('amq.default', 'x', large),
+    400,
+    /properties have 70\d+ bytes; at most 65536/,
+  );
+  const long = { properties: { content_type: 'x'.repeat(70_000) } };
+  const { body } = await publish('amq.default', 'x', long);
+  assert.match(
+    body.reason,
+    /^properties\.content_type is "x{79}; it must be a text of at most 255/,
+  );
   const wrong = { properties: { delivery_mode: 'x' } };
   await refused(publish('amq.default', 'x', wrong), 400, /properties\.delivery_mode/);
   await refused(publish('amq.default', 'x'.repeat(300)), 400, /routing key|255/i);
@@ -279,6 +291,8 @@ test('lists have pages, columns and an order', async () => {
     [body.page, body.page_count, body.filtered_count, body.item_count],
     [2, 2, 3, 1],
   );
+  // Bindings have no names.
+  assert.deepEqual((await ask('GET', '/bindings?name=undefined')).body, []);
   await refused(list('page=9'), 400, /page is 9; there are 1/);
   await refused(list('use_regex=true'), 400, /use_regex is not taken/);
 });

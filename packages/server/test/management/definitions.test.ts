@@ -35,6 +35,14 @@ before(async () => {
 });
 after(() => broker.close({ deadline: 0 }));
 
+/** As our own API tells them. */
+async function settingsIn(vhost: string, queue: string): Promise<Record<string, unknown>> {
+  const url = `${broker.url}/api/v1/vhosts/${vhost}/queues/${queue}`;
+  const headers = { authorization: `Basic ${btoa('ada:ada-secret')}` };
+  const response = await fetch(url, { headers });
+  return ((await response.json()) as { settings: Record<string, unknown> }).settings;
+}
+
 test("a file of RabbitMQ's is taken, but for what cannot be", () => {
   const expected = { users: 4, vhosts: 2, permissions: 3, policies: 2, queues: 4, exchanges: 3 };
   assert.deepEqual(report.taken, { ...expected, bindings: 5 });
@@ -68,13 +76,7 @@ test('what was taken otherwise is told', () => {
 test('queues have their arguments, and as settings what their policy says', async () => {
   const orders = (await ada('GET', '/queues/shop/orders')).body;
   assert.deepEqual(orders.arguments, { 'x-max-length': 1000, 'x-overflow': 'reject-publish' });
-  const settings = async (queue: string): Promise<Record<string, unknown>> => {
-    const url = `${broker.url}/api/v1/vhosts/shop/queues/${queue}`;
-    const headers = { authorization: `Basic ${btoa('ada:ada-secret')}` };
-    const response = await fetch(url, { headers });
-    return ((await response.json()) as { settings: Record<string, unknown> }).settings;
-  };
-  const { maxSize, messageTtl, overflow } = await settings('orders');
+  const { maxSize, messageTtl, overflow } = await settingsIn('shop', 'orders');
   // The lower of the two lengths; what becomes of one too many is the queue's own to say.
   assert.deepEqual(
     { maxSize, messageTtl, overflow },
@@ -84,9 +86,9 @@ test('queues have their arguments, and as settings what their policy says', asyn
       overflow: 'reject',
     },
   );
-  assert.equal((await settings('jobs'))['deadLetterExchange'], 'dead');
-  assert.equal((await settings('lazy'))['maxPriority'], 5);
-  assert.equal((await settings('lazy'))['messageTtl'], null);
+  const [jobs, lazy] = [await settingsIn('shop', 'jobs'), await settingsIn('shop', 'lazy')];
+  assert.equal(jobs['deadLetterExchange'], 'dead');
+  assert.deepEqual([lazy['maxPriority'], lazy['messageTtl']], [5, null]);
 });
 
 test('who declares a queue again as it was finds it, whatever its policy was', async () => {
@@ -213,6 +215,23 @@ test('entries that are wrong do not keep out the others', async () => {
     ],
   );
   for (const { detail } of left) assert.ok(detail.length > 10);
+});
+
+test('rights in a virtual host that is not there are given to nobody', async () => {
+  const rights = { configure: '.*', write: '.*', read: '.*' };
+  const json = { permissions: [{ user: 'ben', vhost: 'missing', ...rights }] };
+  const { taken, left_out: left } = (await ada('POST', '/definitions', { json })).body as Report;
+  assert.equal(taken['permissions'], 0);
+  assert.match(left[0]!.detail, /'missing' does not exist/);
+});
+
+test('policies by themselves are given to the queues that there are', async () => {
+  const policy = { name: 'brief', pattern: '^right$', definition: { 'message-ttl': 5_000 } };
+  const json = { policies: [policy] };
+  const { changed } = (await ada('POST', '/definitions/shop', { json })).body as Report;
+  assert.match(changed[0]!.detail, /^given to the 1 queue/);
+  const { messageTtl } = await settingsIn('shop', 'right');
+  assert.equal(messageTtl, 5_000);
 });
 
 test('a file without an administrator leaves its users out of a broker that has nobody', async (t) => {

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startRedis } from '../../../wherry/test/servers/redis.ts';
+import type { Broker } from '../../src/index.ts';
 import { managementOf, startBoth } from './management-client.ts';
 
 test('what one broker has declared, another on the same store has at once', async (t) => {
   const redis = await startRedis();
-  t.after(() => redis.stop());
-  const brokers = await Promise.all([1, 2].map(() => startBoth({ store: redis.url })));
-  t.after(() => Promise.all(brokers.map((broker) => broker.close({ deadline: 0 }))));
+  const brokers: Broker[] = [];
+  t.after(async () => {
+    await Promise.all(brokers.map((broker) => broker.close({ deadline: 0 })));
+    await redis.stop();
+  });
+  brokers.push(...(await Promise.all([1, 2].map(() => startBoth({ store: redis.url })))));
   const [here, there] = brokers.map((broker) => managementOf(broker));
   const json = {};
   for (let i = 0; i < 3; i++) {

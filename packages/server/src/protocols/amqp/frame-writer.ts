@@ -92,15 +92,9 @@ export class FrameWriter {
   ): void {
     const { addressAt, addressEnd, propertiesAt, payloadAt } = places;
     const out = this.#out;
-    out.reserve(FRAME_OVERHEAD + DELIVER_MAX);
-    const { bytes } = out;
-    const start = out.at;
-    let at = beginMethod(bytes, start, channel, DELIVER);
-    at = writeShortstr(bytes, at, consumerTag);
-    at = writeTag(bytes, at, deliveryTag);
-    bytes[at++] = redelivered ? 1 : 0;
-    at = copyRange(bytes, at, body, addressAt, addressEnd);
-    out.at = endMethod(bytes, start, at);
+    const at = this.#beginDeliver(channel, consumerTag, deliveryTag, redelivered);
+    const addressed = copyRange(out.bytes, at, body, addressAt, addressEnd);
+    out.at = endMethod(out.bytes, out.at, addressed);
     const end = body.length;
     this.#content(channel, body, propertiesAt, payloadAt, body, payloadAt, end, frameMax);
   }
@@ -158,16 +152,27 @@ export class FrameWriter {
     routingKey: string,
   ): void {
     const out = this.#out;
+    let at = this.#beginDeliver(channel, consumerTag, deliveryTag, redelivered);
+    at = writeShortstr(out.bytes, at, exchange);
+    at = writeShortstr(out.bytes, at, routingKey);
+    out.at = endMethod(out.bytes, out.at, at);
+  }
+
+  /** Makes room for the whole method. @returns where the exchange goes */
+  #beginDeliver(
+    channel: number,
+    consumerTag: string,
+    deliveryTag: number,
+    redelivered: boolean,
+  ): number {
+    const out = this.#out;
     out.reserve(FRAME_OVERHEAD + DELIVER_MAX);
     const { bytes } = out;
-    const start = out.at;
-    let at = beginMethod(bytes, start, channel, DELIVER);
+    let at = beginMethod(bytes, out.at, channel, DELIVER);
     at = writeShortstr(bytes, at, consumerTag);
     at = writeTag(bytes, at, deliveryTag);
-    bytes[at++] = redelivered ? 1 : 0;
-    at = writeShortstr(bytes, at, exchange);
-    at = writeShortstr(bytes, at, routingKey);
-    out.at = endMethod(bytes, start, at);
+    bytes[at] = redelivered ? 1 : 0;
+    return at + 1;
   }
 
   ack(channel: number, deliveryTag: number, multiple: boolean): void {

@@ -16,6 +16,9 @@ export const FRAME_OVERHEAD: number = FRAME_HEADER_SIZE + 1;
 /** What both sides begin with: the version that is spoken. */
 export const PROTOCOL_HEADER: Buffer = Buffer.from('AMQP\0\0\x09\x01', 'latin1');
 
+/** That of AMQP 0-9. Clients with it, such as aioamqp, speak 0-9-1 all the same. */
+const FORMER_HEADER = Buffer.from('AMQP\x01\x01\0\x09', 'latin1');
+
 const ROOM_MIN = 64;
 const TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -36,7 +39,7 @@ export interface ContentHeader {
 
 /** @returns whether the client speaks AMQP 0-9-1, by the first eight bytes that it sends */
 export function parseProtocolHeader(first: Buffer): boolean {
-  return first.equals(PROTOCOL_HEADER);
+  return first.equals(PROTOCOL_HEADER) || first.equals(FORMER_HEADER);
 }
 
 /**

@@ -24,7 +24,6 @@ export interface MethodSpec {
     initial: string | number | boolean,
   ])[];
   readonly hasContent: boolean;
-  readonly isSynchronous: boolean;
 }
 
 export const METHODS: readonly MethodSpec[] = [
@@ -39,7 +38,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['locales', 'longstr', 'en_US'],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x000a000b,
@@ -51,21 +49,18 @@ export const METHODS: readonly MethodSpec[] = [
       ['locale', 'shortstr', 'en_US'],
     ],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a0014,
     name: 'connection.secure',
     arguments: [['challenge', 'longstr', '']],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x000a0015,
     name: 'connection.secure-ok',
     arguments: [['response', 'longstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a001e,
@@ -76,7 +71,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['heartbeat', 'short', 0],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x000a001f,
@@ -87,7 +81,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['heartbeat', 'short', 0],
     ],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a0028,
@@ -98,14 +91,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['insist', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x000a0029,
     name: 'connection.open-ok',
     arguments: [['knownHosts', 'shortstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a0032,
@@ -117,28 +108,24 @@ export const METHODS: readonly MethodSpec[] = [
       ['methodId', 'short', 0],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x000a0033,
     name: 'connection.close-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a003c,
     name: 'connection.blocked',
     arguments: [['reason', 'shortstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a003d,
     name: 'connection.unblocked',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x000a0046,
@@ -148,42 +135,36 @@ export const METHODS: readonly MethodSpec[] = [
       ['reason', 'shortstr', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x000a0047,
     name: 'connection.update-secret-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x0014000a,
     name: 'channel.open',
     arguments: [['outOfBand', 'shortstr', '']],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x0014000b,
     name: 'channel.open-ok',
     arguments: [['channelId', 'longstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00140014,
     name: 'channel.flow',
     arguments: [['active', 'bit', false]],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00140015,
     name: 'channel.flow-ok',
     arguments: [['active', 'bit', false]],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00140028,
@@ -195,14 +176,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['methodId', 'short', 0],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00140029,
     name: 'channel.close-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x001e000a,
@@ -216,14 +195,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['read', 'bit', true],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x001e000b,
     name: 'access.request-ok',
     arguments: [['ticket', 'short', 1]],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x0028000a,
@@ -240,14 +217,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x0028000b,
     name: 'exchange.declare-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00280014,
@@ -259,14 +234,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['nowait', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00280015,
     name: 'exchange.delete-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x0028001e,
@@ -280,14 +253,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x0028001f,
     name: 'exchange.bind-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00280028,
@@ -301,14 +272,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00280033,
     name: 'exchange.unbind-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x0032000a,
@@ -324,7 +293,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x0032000b,
@@ -335,7 +303,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['consumerCount', 'long', 0],
     ],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00320014,
@@ -349,14 +316,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00320015,
     name: 'queue.bind-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x0032001e,
@@ -367,14 +332,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['nowait', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x0032001f,
     name: 'queue.purge-ok',
     arguments: [['messageCount', 'long', 0]],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00320028,
@@ -387,14 +350,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['nowait', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00320029,
     name: 'queue.delete-ok',
     arguments: [['messageCount', 'long', 0]],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x00320032,
@@ -407,14 +368,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x00320033,
     name: 'queue.unbind-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c000a,
@@ -425,14 +384,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['global', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x003c000b,
     name: 'basic.qos-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c0014,
@@ -448,14 +405,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['arguments', 'table', ''],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x003c0015,
     name: 'basic.consume-ok',
     arguments: [['consumerTag', 'shortstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c001e,
@@ -465,14 +420,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['nowait', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x003c001f,
     name: 'basic.cancel-ok',
     arguments: [['consumerTag', 'shortstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c0028,
@@ -485,7 +438,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['immediate', 'bit', false],
     ],
     hasContent: true,
-    isSynchronous: false,
   },
   {
     id: 0x003c0032,
@@ -497,7 +449,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['routingKey', 'shortstr', ''],
     ],
     hasContent: true,
-    isSynchronous: false,
   },
   {
     id: 0x003c003c,
@@ -510,7 +461,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['routingKey', 'shortstr', ''],
     ],
     hasContent: true,
-    isSynchronous: false,
   },
   {
     id: 0x003c0046,
@@ -521,7 +471,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['noAck', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x003c0047,
@@ -534,14 +483,12 @@ export const METHODS: readonly MethodSpec[] = [
       ['messageCount', 'long', 0],
     ],
     hasContent: true,
-    isSynchronous: false,
   },
   {
     id: 0x003c0048,
     name: 'basic.get-empty',
     arguments: [['clusterId', 'shortstr', '']],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c0050,
@@ -551,7 +498,6 @@ export const METHODS: readonly MethodSpec[] = [
       ['multiple', 'bit', false],
     ],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c005a,
@@ -561,28 +507,24 @@ export const METHODS: readonly MethodSpec[] = [
       ['requeue', 'bit', true],
     ],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c0064,
     name: 'basic.recover-async',
     arguments: [['requeue', 'bit', false]],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c006e,
     name: 'basic.recover',
     arguments: [['requeue', 'bit', false]],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x003c006f,
     name: 'basic.recover-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x003c0078,
@@ -593,63 +535,54 @@ export const METHODS: readonly MethodSpec[] = [
       ['requeue', 'bit', true],
     ],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x0055000a,
     name: 'confirm.select',
     arguments: [['nowait', 'bit', false]],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x0055000b,
     name: 'confirm.select-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x005a000a,
     name: 'tx.select',
     arguments: [],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x005a000b,
     name: 'tx.select-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x005a0014,
     name: 'tx.commit',
     arguments: [],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x005a0015,
     name: 'tx.commit-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
   {
     id: 0x005a001e,
     name: 'tx.rollback',
     arguments: [],
     hasContent: false,
-    isSynchronous: true,
   },
   {
     id: 0x005a001f,
     name: 'tx.rollback-ok',
     arguments: [],
     hasContent: false,
-    isSynchronous: false,
   },
 ];
 

@@ -33,7 +33,7 @@ export interface Problem {
 }
 
 /** Status and title by code. What is not here is an internal error. */
-const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]>> = {
+export const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]>> = {
   VALIDATION: [400, 'The request is not valid'],
   SERIALIZATION: [400, 'The payload cannot be stored'],
   INVALID_JSON: [400, 'The body is not JSON that can be taken'],

@@ -13,7 +13,7 @@ import {
 } from './requests.ts';
 import type { PlainTable } from './amqp-side.ts';
 
-/** RabbitMQ's, whose form a definitions file has. */
+/** RabbitMQ's, whose form a definitions file has, and which clients take the broker for. */
 export const RABBITMQ_VERSION = '3.10.8';
 
 /** What a definitions file holds, in the order in which it is taken. */

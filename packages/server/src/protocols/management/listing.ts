@@ -78,7 +78,7 @@ function filtered(rows: readonly Row[], { name, use_regex: isRegex }: ListQuery)
     );
   }
   const part = name.toLowerCase();
-  return rows.filter((row) => String(row['name']).toLowerCase().includes(part));
+  return rows.filter((row) => textOf(row['name']).toLowerCase().includes(part));
 }
 
 function sorted(rows: readonly Row[], { sort, sort_reverse: reverse }: ListQuery): readonly Row[] {

@@ -1,6 +1,7 @@
 /** Several brokers that live: what AMQP promises of a queue holds wherever its clients are. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Message } from 'amqplib';
 import { type Driver, MessageQueueSystem } from 'wherry';
 import type { Broker } from '../../../src/index.ts';
 import { startBroker } from '../../broker.ts';
@@ -37,6 +38,29 @@ for (const [name, startStore] of Object.entries(STORES)) {
         assert.deepEqual(received.texts, [queue]);
         await there.deleteQueue(queue);
         assert.equal(await isGone(t, first, queue), true);
+      }
+    });
+
+    it('lose nothing that is sent to a queue as soon as another has answered its declaration', async (t) => {
+      const [here, there] = [await channelAt(t, first), await channelAt(t, second)];
+      const returned: string[] = [];
+      there.on('return', ({ fields }: Message) => returned.push(fields.routingKey));
+      const queues = Array.from({ length: 50 }, (_, i) => `new-${i}`);
+      await here.assertExchange('news', 'direct');
+      const declared = queues.map(async (queue) => {
+        await here.assertQueue(queue);
+        there.sendToQueue(queue, Buffer.from('1'), { mandatory: true });
+        await here.bindQueue(queue, 'news', queue);
+        there.publish('news', queue, Buffer.from('2'), { mandatory: true });
+      });
+      await Promise.all(declared);
+      await there.waitForConfirms();
+      assert.deepEqual(returned, []);
+      for (const queue of queues) {
+        const messages = [await here.get(queue), await here.get(queue)];
+        const texts = messages.map((message) => message && message.content.toString());
+        assert.deepEqual(texts, ['1', '2']);
+        await here.deleteQueue(queue);
       }
     });
 

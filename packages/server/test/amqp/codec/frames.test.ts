@@ -167,12 +167,13 @@ test('an announced size takes no memory before the bytes are there', () => {
   assert.equal(decoders.length, 100);
 });
 
-test('the protocol header of 0-9-1, and no other', () => {
+test('the protocol header of 0-9-1, or of 0-9, and no other', () => {
   assert.equal(PROTOCOL_HEADER.toString('hex'), '414d515000000901');
   assert.ok(parseProtocolHeader(Buffer.from('414d515000000901', 'hex')));
+  assert.ok(parseProtocolHeader(Buffer.from('414d515001010009', 'hex')));
   for (const other of [
     '414d515000000900',
-    '414d515001010009',
+    '414d515001010800',
     '414d515000010000',
     '474554202f20',
     '',

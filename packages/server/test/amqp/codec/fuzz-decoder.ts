@@ -21,6 +21,7 @@ import {
   plainTable,
   tableOf,
 } from '../../../src/protocols/amqp/table.ts';
+import { numbersFrom, type RandomNumber } from '../random.ts';
 import { methodOf, properties } from './arbitraries.ts';
 
 const FRAME_MAX = 131_072;
@@ -72,17 +73,6 @@ class FuzzFailure extends Error {
   }
 }
 
-/** Mulberry32. @returns a function that gives a whole number below its argument */
-function numbersFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 /** Frames of every method, of content headers, bodies and heartbeats, and logins as bodies. */
 function validFrames(seed: number): Buffer[] {
   const sample = { seed, numRuns: SAMPLES };
@@ -113,7 +103,7 @@ function validFrames(seed: number): Buffer[] {
   return frames;
 }
 
-function mutate(frames: readonly Buffer[], random: (below: number) => number): Buffer {
+function mutate(frames: readonly Buffer[], random: RandomNumber): Buffer {
   const other = frames[random(frames.length)]!;
   let bytes: Buffer = Buffer.from(frames[random(frames.length)]!);
   for (let left = 1 + random(CHANGES_MAX); left > 0; left--) {
@@ -127,7 +117,7 @@ function mutate(frames: readonly Buffer[], random: (below: number) => number): B
   return bytes;
 }
 
-function change(bytes: Buffer, other: Buffer, random: (below: number) => number): Buffer {
+function change(bytes: Buffer, other: Buffer, random: RandomNumber): Buffer {
   // Seldom the header of the frame.
   const from = Math.min(random(10) === 0 ? 0 : 7, bytes.length);
   const at = from + random(bytes.length - from);
@@ -160,7 +150,7 @@ function change(bytes: Buffer, other: Buffer, random: (below: number) => number)
   }
 }
 
-function decode(input: Buffer, random: (below: number) => number): void {
+function decode(input: Buffer, random: RandomNumber): void {
   const decoder = new FrameDecoder(FRAME_MAX);
   const half = random(2) === 0 ? input.length : random(input.length);
   for (const chunk of [input.subarray(0, half), input.subarray(half)]) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzzDecoder } from './fuzz-decoder.ts';
 
+/** `npm run fuzz:amqp` goes on for as long as one likes. */
 const CASES = 1_000_000;
 
 test('a million changed frames are decoded, or refused with an error of AMQP', (t) => {

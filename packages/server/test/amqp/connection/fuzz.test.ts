@@ -5,23 +5,13 @@ import { test } from 'node:test';
 import { FRAME, FrameDecoder, PROTOCOL_HEADER } from '../../../src/protocols/amqp/frames.ts';
 import { decodeMethod, encodeMethod } from '../../../src/protocols/amqp/methods.ts';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
+import { numbersFrom, type RandomNumber } from '../random.ts';
 import { startAmqp } from './amqp-fixture.ts';
 import { frameOf, RawClient } from './raw-client.ts';
 import { until } from './stand-in-channel.ts';
 
 const SESSIONS = Number(process.env['WHERRY_TEST_AMQP_FUZZ'] ?? 300);
 const AT_ONCE = 25;
-
-/** mulberry32: the same sessions for the same seed. */
-function randomOf(seed: number): (max: number) => number {
-  let state = seed;
-  return (max) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % max;
-  };
-}
 
 function session(): Buffer[] {
   const method = (channel: number, payload: Buffer): Buffer =>
@@ -60,7 +50,7 @@ function session(): Buffer[] {
 }
 
 /** The session with one to four mistakes: bytes changed, frames lost, doubled, in another order. */
-function damaged(random: (max: number) => number): Buffer {
+function damaged(random: RandomNumber): Buffer {
   const frames = session().map((frame) => Buffer.from(frame));
   for (let mistakes = 1 + random(4); mistakes > 0; mistakes--) {
     // The login is left alone more often than not: there is more behind it.
@@ -102,7 +92,7 @@ async function play(port: number, bytes: Buffer): Promise<string | null> {
 test('no session is a surprise, and none is left over', async (t) => {
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`seed ${seed}`);
-  const random = randomOf(seed);
+  const random = numbersFrom(seed);
   const { port, server } = await startAmqp(t);
   const codes = new Map<string, number>();
   for (let played = 0; played < SESSIONS; played += AT_ONCE) {

@@ -38,8 +38,11 @@ test('the first answer says what is spoken, by whom, and how to log in', async (
   const start = await client.expect(0, 'connection.start');
   assert.deepEqual([start.versionMajor, start.versionMinor], [0, 9]);
   assert.equal(start.mechanisms.toString(), 'PLAIN AMQPLAIN');
-  const { capabilities, product } = plainTable(start.serverProperties);
-  assert.equal(product, 'Wherry');
+  const { capabilities, product, version, information } = plainTable(start.serverProperties);
+  // kombu, and with it Celery, needs both to ask for what RabbitMQ does.
+  assert.equal(product, 'RabbitMQ');
+  assert.match(String(version), /^3\.10\.\d+$/);
+  assert.match(String(information), /^Wherry \d+\.\d+/);
   const names = Object.keys(capabilities as object);
   for (const name of ['publisher_confirms', 'connection.blocked', 'direct_reply_to']) {
     assert.ok(names.includes(name), name);
@@ -47,9 +50,10 @@ test('the first answer says what is spoken, by whom, and how to log in', async (
 });
 
 test('another protocol, or another version of this one, is told which one is spoken', async (t) => {
-  // 1-1-0-9 is what AMQP 0-8 sent, 1-1-100-3 what the Java client tries, 3-1-0-0 is AMQP 1.0's SASL.
+  // 1-1-8-0 and 1-1-9-1 are AMQP 0-8, 1-1-100-3 is what the Java client tries, 3-1-0-0 is 1.0's SASL.
   for (const first of [
-    'AMQP\x01\x01\x00\x09',
+    'AMQP\x01\x01\x08\0',
+    'AMQP\x01\x01\x09\x01',
     'AMQP\x01\x01d\x03',
     'AMQP\x03\x01\0\0',
     'GET / HT',
@@ -60,6 +64,13 @@ test('another protocol, or another version of this one, is told which one is spo
     assert.deepEqual(await answer, PROTOCOL_HEADER);
     await client.closed();
   }
+});
+
+test('who says 0-9 is answered as who says 0-9-1', async (t) => {
+  const client = await connect(t);
+  client.send('AMQP\x01\x01\0\x09');
+  const { versionMajor, versionMinor } = await client.expect(0, 'connection.start');
+  assert.deepEqual([versionMajor, versionMinor], [0, 9]);
 });
 
 test('the first bytes may come one by one', async (t) => {
@@ -264,19 +275,27 @@ test('rights are those of now: changed ones hold at once, a user who is gone is 
   await other.expectClose(320, text);
 });
 
-test('update-secret takes a newer password, and nobody else’s', async (t) => {
+test('update-secret takes a newer token, and anything from whoever has a password', async (t) => {
   const { port, state } = await startAmqp(t, {
     users: [{ name: 'root', password: PASSWORD, admin: true }],
     limits: { loginsPerMinute: 1_000 },
   });
   const { accounts } = state.access;
-  await accounts.putUser('bob', { password: PASSWORD, admin: true });
-  const client = await RawClient.open(t, port, { user: 'bob', password: PASSWORD });
-  client.method(0, 'connection.update-secret', { newSecret: Buffer.from(PASSWORD), reason: 'r' });
-  await client.expect(0, 'connection.update-secret-ok');
+  const permissions = [{ vhost: '/', configure: [], write: [], read: ['*'] }];
+  await accounts.putUser('bob', { password: PASSWORD, permissions });
   const { secret } = await accounts.createToken({ name: 'root', admin: true, expiresAt: null });
-  client.method(0, 'connection.update-secret', { newSecret: Buffer.from(secret), reason: 'r' });
-  await client.expectClose(530, /^NOT_ALLOWED - New secret was refused/);
+  const client = await RawClient.open(t, port, { user: 'bob', password: PASSWORD });
+  for (const newSecret of ['anything', secret]) {
+    client.method(0, 'connection.update-secret', {
+      newSecret: Buffer.from(newSecret),
+      reason: 'r',
+    });
+    await client.expect(0, 'connection.update-secret-ok');
+  }
+  // Somebody else's token does not make it more than it was.
+  await client.openChannel(1);
+  client.method(1, 'queue.declare', { queue: 'q' });
+  assert.equal((await client.expect(1, 'channel.close')).replyCode, 403);
 
   const { secret: next } = await accounts.createToken({
     name: 'next',
@@ -289,4 +308,6 @@ test('update-secret takes a newer password, and nobody else’s', async (t) => {
   // The former one is not what it holds on to any more.
   await accounts.removeToken('root');
   await bearer.openChannel(1);
+  bearer.method(0, 'connection.update-secret', { newSecret: Buffer.from(secret), reason: 'r' });
+  await bearer.expectClose(530, /^NOT_ALLOWED - New secret was refused/);
 });

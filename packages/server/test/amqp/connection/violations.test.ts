@@ -283,6 +283,15 @@ test('a client closes its channel, and its connection, and may say both at once'
   await client.closed();
 });
 
+test('each connection.close has its answer, as threads of one client may send several', async (t) => {
+  const client = await RawClient.open(t, broker.amqpPort!);
+  client.method(0, 'connection.close', { replyCode: 200 });
+  await client.expect(0, 'connection.close-ok');
+  client.method(0, 'connection.close', { replyCode: 200 });
+  await client.expect(0, 'connection.close-ok');
+  await client.closed();
+});
+
 test('access.request and channel.flow have their answers', async (t) => {
   const client = await RawClient.open(t, broker.amqpPort!);
   await client.openChannel(1);

@@ -32,8 +32,10 @@ const WORK_MS = { least: 150, more: 500 };
 /** What a dead broker's consumers had comes back after twice as long. */
 const BROKER_TIMEOUT_MS = 2_000;
 const DRAIN_MS = 60_000;
+/** Clients connect again, on a busy machine. */
+const IDLE_MAX_MS = 60_000;
 
-/** @throws Error when a broker does not start again, or the queue does not become empty */
+/** @throws Error when a broker does not start again, or works no more, or the queue does not empty */
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const { store, kills, random } = options;
   const seats = await Promise.all(
@@ -53,10 +55,8 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     clients.push(...publishers, ...consumers);
     for (let killed = 0; killed < kills; killed++) {
       const seat = seats[Math.floor(random() * seats.length)]!;
-      const [before, wait] = [ledger.confirmed, WORK_MS.least + random() * WORK_MS.more];
-      // A broker that nobody has worked with shows nothing.
-      while (ledger.confirmed === before) await sleep(10);
-      await sleep(wait);
+      await workedWith(ledger);
+      await sleep(WORK_MS.least + random() * WORK_MS.more);
       await seat.kill();
       await seat.start();
     }
@@ -72,6 +72,18 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const { confirmed, deliveries, redeliveries, acknowledged, violations } = ledger;
   const lost = ledger.lost();
   return { kills, confirmed, deliveries, redeliveries, acknowledged, lost, violations };
+}
+
+/** A broker that nobody has worked with shows nothing: resolves when something was confirmed. */
+async function workedWith(ledger: Ledger): Promise<void> {
+  const before = ledger.confirmed;
+  const deadline = performance.now() + IDLE_MAX_MS;
+  while (ledger.confirmed === before) {
+    if (performance.now() > deadline) {
+      throw new Error(`Nothing was confirmed for ${IDLE_MAX_MS} ms, ${before} messages before.`);
+    }
+    await sleep(10);
+  }
 }
 
 /** Resolves when nothing is left, neither waiting nor in anybody's hand. */

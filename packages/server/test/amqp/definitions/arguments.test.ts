@@ -245,7 +245,7 @@ describe('arguments of an exchange', () => {
     assert.equal(routingTypeOf('x-delayed-message', delayed), 'headers');
     assert.equal(
       refusal(() => routingTypeOf('Direct', table({}))),
-      "PRECONDITION_FAILED - unknown exchange type 'Direct'",
+      "PRECONDITION_FAILED - invalid exchange type 'Direct': unknown exchange type",
     );
     for (const type of [undefined, 'x-delayed-message', 5]) {
       const without = table(type === undefined ? {} : { 'x-delayed-type': type });

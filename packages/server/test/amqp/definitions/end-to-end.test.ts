@@ -241,7 +241,7 @@ describe('exchanges', () => {
       // RabbitMQ closes the connection for this one.
       [
         (c) => c.assertExchange('x', 'bogus'),
-        "406 PRECONDITION_FAILED - unknown exchange type 'bogus'",
+        "406 PRECONDITION_FAILED - invalid exchange type 'bogus': unknown exchange type",
       ],
     ];
     for (const [act, text] of cases) assert.equal(await refusal(connection, act), text);

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import { CountLimit } from '../../../src/servers/amqp/definitions/count-limit.ts';
 import type { DefinitionChannel } from '../../../src/servers/amqp/definitions/definition-channel.ts';
 import { handleQueue } from '../../../src/servers/amqp/handlers/queue.ts';
 import { Outstanding } from '../../../src/servers/amqp/messages/outstanding.ts';
+import { CountLimit } from '../../../src/vhosts/count-limit.ts';
 import { openVhost, RecordedConnection } from '../messages/recorded-channel.ts';
-import { refused } from './registries.ts';
+import { declaration, NOTHING, open, refused } from './registries.ts';
 
 test('as many as there may be can be made, and more when some have gone', () => {
   let count = 0;
@@ -16,19 +16,45 @@ test('as many as there may be can be made, and more when some have gone', () => 
     looks++;
     return count;
   };
-  const limit = new CountLimit("queues in vhost '/'", look, 5_000);
+  const limit = new CountLimit(5_000, look, () => new Error('full'));
   const make = (): void => {
     limit.take();
     count++;
   };
   for (let i = 0; i < 5_000; i++) make();
   assert.ok(looks < 30, `they were counted ${looks} times`);
-  const full = refused(406, /there are 5000 queues in vhost '\/', and may be no more/);
+  const full = /full/;
   assert.throws(make, full);
   count -= 2;
   make();
   make();
   assert.throws(make, full);
+});
+
+test('what is too much is refused with 406, and what is there already is not too much', async (t) => {
+  const max = { queues: 2, exchanges: 1, bindings: 1 };
+  const { mq, queues, exchanges } = await open(t, 'memory:', max);
+  // The system's dead-letter queue is one of them.
+  await queues.declare(declaration('one'));
+  await queues.declare(declaration('one'));
+  const full = (kind: string): ReturnType<typeof refused> =>
+    refused(406, new RegExp(`There are \\d ${kind} in the virtual host '/' \\(limits.${kind}\\)`));
+  await assert.rejects(queues.declare(declaration('two')), full('queues'));
+
+  const topic = { type: 'topic', durable: true, autoDelete: false, internal: false };
+  const exchange = { ...topic, name: 'shop', arguments: NOTHING };
+  await exchanges.declare(exchange);
+  await exchanges.declare(exchange);
+  await assert.rejects(exchanges.declare({ ...exchange, name: 'post' }), full('exchanges'));
+  await exchanges.declare({ ...exchange, name: 'amq.topic', isPredeclared: true });
+
+  const destination = { kind: 'queue', name: 'one' } as const;
+  const binding = { source: 'shop', destination, routingKey: 'a', arguments: NOTHING };
+  await exchanges.bind(binding);
+  await exchanges.bind(binding);
+  await assert.rejects(exchanges.bind({ ...binding, routingKey: 'b' }), full('bindings'));
+  await mq.deleteQueue('one', { force: true });
+  await queues.declare(declaration('two'));
 });
 
 test('an exclusive queue is not made for a channel that has closed while it waited', async (t) => {
@@ -43,7 +69,7 @@ test('an exclusive queue is not made for a channel that has closed while it wait
     outstanding,
     isClosed: false,
   };
-  const declaration = {
+  const args = {
     ticket: 0,
     queue: 'orphan',
     passive: false,
@@ -54,7 +80,7 @@ test('an exclusive queue is not made for a channel that has closed while it wait
     arguments: tableOf({}),
   };
   outstanding.begin();
-  const declared = handleQueue(channel, { name: 'queue.declare', args: declaration });
+  const declared = handleQueue(channel, { name: 'queue.declare', args });
   channel.isClosed = true;
   outstanding.end();
   await declared;

@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import { openVhost, RecordedConnection } from '../messages/recorded-channel.ts';
+import { openForTests } from '../messages/helpers.ts';
+import type { RecordedChannel } from '../messages/recorded-channel.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function open(): ReturnType<RecordedConnection['channel']> {
-  return new RecordedConnection(opened.broker, opened.vhost).channel();
-}
+const opened = openForTests();
+const open = (): RecordedChannel => opened.connect().channel();
 
 describe('what a channel is asked for', () => {
   it('is not answered where the client does not wait, and done all the same', async () => {

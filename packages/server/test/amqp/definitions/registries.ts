@@ -11,6 +11,7 @@ import {
   type QueueDeclaration,
   QueueRegistry,
 } from '../../../src/servers/amqp/definitions/queue-registry.ts';
+import { DefinitionLimits, type DefinitionsMax } from '../../../src/vhosts/definition-limits.ts';
 
 export const NOTHING: Table = new Map();
 
@@ -22,12 +23,20 @@ export interface Registries {
   readonly errors: readonly unknown[];
 }
 
-export async function open(t: TestContext, storage = 'memory:'): Promise<Registries> {
+const PLENTY: DefinitionsMax = { queues: 1_000, exchanges: 1_000, bindings: 1_000 };
+
+export async function open(
+  t: TestContext,
+  storage = 'memory:',
+  max: DefinitionsMax = PLENTY,
+): Promise<Registries> {
   const mq = await MessageQueueSystem.open({ storage });
   t.after(() => mq.close());
   const errors: unknown[] = [];
   const onError = (error: unknown): number => errors.push(error);
-  const parts = { vhost: '/', mq, port: brokerPort(mq), instance: 'one', onError };
+  const port = brokerPort(mq);
+  const limits = new DefinitionLimits('/', mq, max);
+  const parts = { vhost: '/', mq, port, limits, instance: 'one', onError };
   return { mq, queues: new QueueRegistry(parts), exchanges: new ExchangeRegistry(parts), errors };
 }
 

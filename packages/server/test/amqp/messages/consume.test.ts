@@ -1,24 +1,11 @@
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { FieldValue } from '../../../src/protocols/amqp/table.ts';
-import { declared, refusal } from './helpers.ts';
-import {
-  type RecordedChannel,
-  RecordedConnection,
-  type Sent,
-  openVhost,
-} from './recorded-channel.ts';
+import { declared, openForTests, refusal } from './helpers.ts';
+import type { RecordedChannel, Sent } from './recorded-channel.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 /** What a consumer got, and its tag. */
 function received({ args, payload }: Sent): { text: string; tag: number; redelivered: boolean } {
@@ -74,6 +61,55 @@ test('a consumer has no more in hand than its prefetch, all of a channel no more
   for (let i = 0; i < 3; i++) texts.push(received(await channel.next()).text);
   assert.deepEqual(texts, ['4', '5', '6']);
   assert.equal(channel.end.describe().unacknowledged, 3);
+  await channel.end.close();
+});
+
+test('a consumer that does not acknowledge is held up by the limit of all, but does not count', async () => {
+  const channel = connect().channel();
+  const queue = await declared(channel);
+  const other = await declared(channel);
+  await channel.call('basic.qos', { prefetchCount: 1, global: true });
+  await channel.call('basic.consume', { queue });
+  channel.publish(queue, 'in hand');
+  await channel.next('basic.deliver');
+  await channel.call('basic.consume', { queue: other, noAck: true });
+  channel.publish(other, 'held up');
+  channel.publish(other, 'too');
+  const counts = await channel.call('queue.declare', { queue: other, passive: true });
+  assert.equal((counts.args as { messageCount: number }).messageCount, 2);
+  await channel.send('basic.ack', { deliveryTag: 1 });
+  assert.equal(received(await channel.next('basic.deliver')).text, 'held up');
+  assert.equal(received(await channel.next('basic.deliver')).text, 'too');
+  await channel.end.close();
+});
+
+test('queues whose consumers share one limit all get their turn', async () => {
+  const channel = connect().channel();
+  await channel.call('basic.qos', { prefetchCount: 1, global: true });
+  const queues = [await declared(channel), await declared(channel), await declared(channel)];
+  for (const queue of queues) await channel.call('basic.consume', { queue, consumerTag: queue });
+  for (const queue of queues) {
+    for (let i = 0; i < 4; i++) channel.publish(queue, queue);
+  }
+  const served = new Set<string>();
+  for (let tag = 1; tag <= 6; tag++) {
+    served.add(received(await channel.next('basic.deliver')).text);
+    await channel.send('basic.ack', { deliveryTag: tag });
+  }
+  assert.deepEqual(served, new Set(queues));
+  await channel.end.close();
+});
+
+test('what a channel has published before it cancels a consumer still comes to that consumer', async () => {
+  const channel = connect().channel();
+  const queue = await declared(channel);
+  await channel.call('basic.consume', { queue, consumerTag: 'c', noAck: true });
+  for (let i = 0; i < 10; i++) channel.publish(queue, String(i));
+  await channel.send('basic.cancel', { consumerTag: 'c' });
+  for (let i = 0; i < 10; i++) {
+    assert.equal(received(await channel.next('basic.deliver')).text, String(i));
+  }
+  await channel.next('basic.cancel-ok');
   await channel.end.close();
 });
 

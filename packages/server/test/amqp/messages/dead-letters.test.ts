@@ -1,19 +1,10 @@
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { plainTable, tableOf } from '../../../src/protocols/amqp/table.ts';
-import { confirmed, declared, nextName } from './helpers.ts';
-import { RecordedConnection, openVhost } from './recorded-channel.ts';
+import { confirmed, declared, nextName, openForTests } from './helpers.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 test('priorities come first; an expired message is dead-lettered with its record', async () => {
   const channel = connect().channel();

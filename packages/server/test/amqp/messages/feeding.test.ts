@@ -10,6 +10,7 @@ import { openVhost, RecordedConnection } from './recorded-channel.ts';
 class Taker implements FeedConsumer {
   readonly priority = 0;
   readonly shares = null;
+  readonly inHand = 0;
   credit: number;
   got = 0;
 
@@ -49,6 +50,24 @@ test('who stays gets all, each as much as the others, when others leave', async 
     [10, 20, 20, 10, 20, 10],
   );
   for (const taker of takers) feed.remove(taker);
+});
+
+test('who is slow hoards nothing that another could do at once', async (t) => {
+  const { connection } = await open(t);
+  const [slow, quick] = [connection.channel(1), connection.channel(2)];
+  for (const channel of [slow, quick]) {
+    await channel.call('basic.qos', { prefetchCount: 10 });
+    await channel.call('basic.consume', { queue: 'q' });
+  }
+  const got = new Map([slow, quick].map((channel) => [channel.number, 0]));
+  for (let i = 0; i < 20; i++) {
+    connection.channel(3).publish('q', 'm');
+    await until(() => connection.sent.length === 1, 'it is handed out');
+    const { args, channel } = connection.sent.pop()!;
+    got.set(channel, got.get(channel)! + 1);
+    if (channel === quick.number) await quick.send('basic.ack', args as { deliveryTag: number });
+  }
+  assert.deepEqual([...got.values()], [1, 19]);
 });
 
 test('50,000 consumers leave as fast as they came', async (t) => {

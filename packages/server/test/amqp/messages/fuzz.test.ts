@@ -16,9 +16,10 @@ import { decodeMethod, encodeMethod, type Method } from '../../../src/protocols/
 import { REPLY } from '../../../src/protocols/amqp/reply-codes.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { startBroker } from '../../broker.ts';
-import { frame, type Random, RandomMethods } from './random-methods.ts';
+import { numbersFrom } from '../random.ts';
+import { frame, RandomMethods } from './random-methods.ts';
 
-const METHODS = Number(process.env['WHERRY_TEST_AMQP_METHODS'] ?? 50_000);
+const METHODS = Number(process.env['WHERRY_TEST_AMQP_METHODS'] ?? 20_000);
 const SEED = Number(process.env['WHERRY_TEST_SEED'] ?? Date.now() % 1_000_000);
 const CHANNELS = [1, 2, 3, 4];
 /** On it is asked whether all that came before was read. */
@@ -40,17 +41,6 @@ before(async () => {
   broker = await startBroker({ amqp: { port: 0 } }, { logger });
 });
 after(() => broker.close());
-
-/** mulberry32: the same methods for the same seed. */
-function randomOf(seed: number): Random {
-  let state = seed;
-  return (max) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % max;
-  };
-}
 
 /** A client that opens again what the broker closes. */
 class Rambler {
@@ -150,7 +140,7 @@ class Rambler {
 }
 
 test(`${METHODS} methods at random (seed ${SEED})`, async (t) => {
-  const random = randomOf(SEED);
+  const random = numbersFrom(SEED);
   const methods = new RandomMethods(random);
   let rambler: Rambler | null = null;
   t.after(() => rambler?.leave());

@@ -1,7 +1,34 @@
 import { strict as assert } from 'node:assert';
+import { after, before } from 'node:test';
 import { AmqpError } from '../../../src/protocols/amqp/errors.ts';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
-import type { RecordedChannel } from './recorded-channel.ts';
+import type { AmqpContext, AmqpVhost } from '../../../src/servers/amqp/contracts.ts';
+import { openVhost, type RecordedChannel, RecordedConnection } from './recorded-channel.ts';
+
+/** A virtual host that a file's tests share. */
+interface OpenedForTests {
+  readonly broker: AmqpContext;
+  readonly vhost: AmqpVhost;
+  readonly connect: (options?: { readonly frameMax?: number }) => RecordedConnection;
+}
+
+/** Is there when the first test of the file begins, and ends after the last one. */
+export function openForTests(): OpenedForTests {
+  let opened: Awaited<ReturnType<typeof openVhost>>;
+  before(async () => {
+    opened = await openVhost();
+  });
+  after(() => opened.close());
+  return {
+    get broker() {
+      return opened.broker;
+    },
+    get vhost() {
+      return opened.vhost;
+    },
+    connect: (options) => new RecordedConnection(opened.broker, opened.vhost, options),
+  };
+}
 
 let names = 0;
 

@@ -1,25 +1,17 @@
 /** What a broker keeps in memory for its clients, and what it does when the store fails. */
 import { strict as assert } from 'node:assert';
-import { after, before, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BrokerPort, StorageError } from 'wherry';
 import { encodeProperties } from '../../../src/protocols/amqp/properties.ts';
 import { tableOf } from '../../../src/protocols/amqp/table.ts';
 import { IN_HAND_BYTES_MAX } from '../../../src/servers/amqp/messages/channel-state.ts';
 import type { Holder } from '../../../src/servers/amqp/messages/feeds.ts';
-import { confirmed, declared, refusal } from './helpers.ts';
-import { type RecordedChannel, RecordedConnection, openVhost } from './recorded-channel.ts';
+import { confirmed, declared, openForTests, refusal } from './helpers.ts';
+import type { RecordedChannel } from './recorded-channel.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5_000;

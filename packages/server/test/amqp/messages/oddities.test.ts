@@ -1,27 +1,15 @@
 /** What clients may say, however odd, loses no message and closes no connection. */
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { encodeProperties, type Properties } from '../../../src/protocols/amqp/properties.ts';
 import { type FieldValue, plainTable, tableOf } from '../../../src/protocols/amqp/table.ts';
 import { getMessages } from '../../../src/servers/amqp/administration/administered-messages.ts';
-import { confirmed, declared, nextName, refusal } from './helpers.ts';
-import {
-  type RecordedChannel,
-  RecordedConnection,
-  openVhost,
-  type Sent,
-} from './recorded-channel.ts';
+import { until } from '../../http/client.ts';
+import { confirmed, declared, nextName, openForTests, refusal } from './helpers.ts';
+import type { RecordedChannel, Sent } from './recorded-channel.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 /** A timestamp in nanoseconds: above 2^53. */
 const NANOSECONDS = Buffer.from('00401000000000000001', 'hex');
@@ -104,33 +92,60 @@ test('deaths that a client has counted as far as it goes are not counted further
   await channel.end.close();
 });
 
-test('what cannot be delivered stays in its queue, and does not keep what is behind it', async () => {
+/** A message whose body no client of AMQP has sent. */
+function storeOdd(queue: string): Promise<void> {
+  const body = Buffer.from('this is no content');
+  const odd = { encoding: 'amqp', body, bytes: body.length, properties: null } as const;
+  const message = { ...odd, priority: 0, delay: 0, deliverAt: null, ttl: null, groupId: null };
+  return new Promise((resolve, reject) => {
+    opened.vhost.port.publish([queue], { ...message, deduplicationId: null }, (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+}
+
+test('what cannot be delivered does not keep people from looking at what is behind it', async () => {
   const channel = connect().channel();
   const queue = await declared(channel);
-  const { port, mq } = opened.vhost;
-  const body = Buffer.from('this is no content');
-  const odd = {
-    encoding: 'amqp',
-    body,
-    bytes: body.length,
-    properties: null,
-    priority: 0,
-  } as const;
-  const message = { ...odd, delay: 0, deliverAt: null, ttl: null, groupId: null };
-  const storeOdd = async (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      port.publish([queue], { ...message, deduplicationId: null }, (error) =>
-        error === null ? resolve() : reject(error),
-      );
-    });
-  await storeOdd();
-  await assert.rejects(channel.send('basic.get', { queue }), { code: 'DESERIALIZATION' });
-  await storeOdd();
+  await channel.call('confirm.select');
+  await storeOdd(queue);
+  channel.publish(queue, 'behind');
+  await confirmed(channel, 1);
+  const options = { count: 1, bytesMax: 1_000, mode: 'requeue' } as const;
+  const shown = await getMessages(opened.vhost, queue, options);
+  assert.deepEqual(
+    shown.map(({ payload }) => String(payload)),
+    ['behind'],
+  );
+  const { mq } = opened.vhost;
+  const dead = mq.deadLetterQueue.queueName;
+  await until(async () => (await mq.browse(dead)).messages.length === 1);
+  await mq.purgeQueue(dead);
+  await channel.end.close();
+});
+
+test('what cannot be delivered becomes a dead letter, and does not keep what is behind it', async () => {
+  const channel = connect().channel();
+  const queue = await declared(channel);
+  const { mq } = opened.vhost;
+  await storeOdd(queue);
+  channel.publish(queue, 'first');
+  await channel.send('basic.get', { queue, noAck: true });
+  assert.equal(String((await channel.next('basic.get-ok')).payload), 'first');
+  await storeOdd(queue);
+  await channel.send('basic.get', { queue });
+  await channel.next('basic.get-empty');
+  await storeOdd(queue);
   channel.publish(queue, 'next');
   await channel.call('basic.consume', { queue, noAck: true });
   assert.equal(String((await channel.next('basic.deliver')).payload), 'next');
-  assert.equal((await mq.getQueueInfo(queue)).leased, 2);
   await channel.end.close();
+  await until(async () => (await mq.getQueueInfo(queue)).leased === 0);
+  const { messages } = await mq.browse(mq.deadLetterQueue.queueName);
+  assert.deepEqual(
+    messages.map(({ deaths }) => [deaths[0]!.queue, deaths[0]!.reason, deaths[0]!.error]),
+    Array.from({ length: 3 }, () => [queue, 'invalid', 'The stored body is no AMQP content.']),
+  );
 });
 
 test('copies for keys that are too long go nowhere', async () => {

@@ -1,19 +1,11 @@
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { plainTable } from '../../../src/protocols/amqp/table.ts';
-import { confirmed, declared } from './helpers.ts';
-import { type RecordedChannel, RecordedConnection, openVhost } from './recorded-channel.ts';
+import { confirmed, declared, openForTests } from './helpers.ts';
+import type { RecordedChannel } from './recorded-channel.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 /** @returns a channel with confirms, the queue, and a queue for what dies in it */
 async function bounded(
@@ -119,3 +111,21 @@ test('without any time to live, only who waits gets a message', async () => {
   await channel.end.close();
   await consumer.end.close();
 });
+
+for (const isDeadLettered of [false, true]) {
+  test(`what goes back puts out what is too much, ${isDeadLettered ? '' : 'not '}dead-lettered`, async () => {
+    const args = { 'x-max-length': 1 };
+    const channel = connect().channel();
+    const dead = await declared(channel);
+    const toDead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead };
+    const queue = await declared(channel, isDeadLettered ? { ...args, ...toDead } : args);
+    channel.publish(queue, 'first');
+    await channel.send('basic.get', { queue });
+    await channel.next('basic.get-ok');
+    channel.publish(queue, 'second');
+    await channel.send('basic.nack', { deliveryTag: 1, requeue: true });
+    assert.deepEqual(await drained(channel, queue), [['second', undefined]]);
+    assert.deepEqual(await drained(channel, dead), isDeadLettered ? [['first', 'maxlen']] : []);
+    await channel.end.close();
+  });
+}

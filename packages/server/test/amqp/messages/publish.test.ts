@@ -1,20 +1,12 @@
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { plainTable, tableOf } from '../../../src/protocols/amqp/table.ts';
-import { confirmed, declared, refusal } from './helpers.ts';
-import { type RecordedChannel, RecordedConnection, openVhost } from './recorded-channel.ts';
+import { confirmed, declared, openForTests, refusal } from './helpers.ts';
+import type { RecordedChannel } from './recorded-channel.ts';
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(options?: { frameMax?: number }): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost, options);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 test('each publish is confirmed once, those stored together in one answer', async () => {
   const connection = connect();
@@ -243,6 +235,18 @@ test('a transaction stores and settles when it is committed, and not when it is 
   await reader.end.close();
 });
 
+test('what is mandatory comes back with the commit when its queue is gone by then', async () => {
+  const channel = connect().channel();
+  const queue = await declared(channel);
+  await channel.call('tx.select');
+  channel.publish(queue, 'too late', { mandatory: true });
+  await channel.call('queue.delete', { queue });
+  await channel.send('tx.commit');
+  assert.equal(String((await channel.next('basic.return')).payload), 'too late');
+  await channel.next('tx.commit-ok');
+  await channel.end.close();
+});
+
 test('an expiration of 0 reaches a consumer that waits, and nobody else', async () => {
   const channel = connect().channel();
   const queue = await declared(channel);
@@ -257,6 +261,26 @@ test('an expiration of 0 reaches a consumer that waits, and nobody else', async 
   const sent = [await channel.next(), await channel.next()];
   const delivered = sent.find(({ name }) => name === 'basic.deliver');
   assert.equal(String(delivered?.payload), 'at once');
+  await channel.end.close();
+});
+
+test('what has no time does not come again when it is given back', async () => {
+  const channel = connect().channel();
+  for (const [args, expiration] of [
+    [{}, '0'],
+    [{ 'x-message-ttl': 0 }, undefined],
+  ] as const) {
+    const queue = await declared(channel, args);
+    await channel.call('basic.consume', { queue, consumerTag: queue });
+    const { feeds } = opened.vhost;
+    while (!feeds.isWaiting(queue)) await setImmediate();
+    channel.publish(queue, 'once', { properties: expiration === undefined ? {} : { expiration } });
+    const { deliveryTag } = (await channel.next('basic.deliver')).args as { deliveryTag: number };
+    await channel.send('basic.reject', { deliveryTag, requeue: true });
+    await channel.call('basic.cancel', { consumerTag: queue });
+    const { args: counts } = await channel.call('queue.declare', { queue, passive: true });
+    assert.equal((counts as { messageCount: number }).messageCount, 0);
+  }
   await channel.end.close();
 });
 

@@ -8,9 +8,7 @@ import { METHODS } from '../../../src/protocols/amqp/method-table.ts';
 import { encodeProperties, type Properties } from '../../../src/protocols/amqp/properties.ts';
 import { FRAME, FRAME_END } from '../../../src/protocols/amqp/frames.ts';
 import { type Table, tableOf } from '../../../src/protocols/amqp/table.ts';
-
-/** @returns a whole number from 0 on, below `max` */
-export type Random = (max: number) => number;
+import type { RandomNumber } from '../random.ts';
 
 /** Those that a session begins with, and now and then others. */
 const OWN_QUEUES: readonly string[] = ['f1', 'f2', 'f3', 'f4', 'f5'];
@@ -108,9 +106,9 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 export class RandomMethods {
-  readonly #random: Random;
+  readonly #random: RandomNumber;
 
-  constructor(random: Random) {
+  constructor(random: RandomNumber) {
     this.#random = random;
   }
 

@@ -3,9 +3,11 @@ import { strict as assert } from 'node:assert';
 import { EventEmitter, once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
+import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../../../../wherry/test/servers/redis.ts';
 import type { Broker } from '../../../src/index.ts';
 import { startBroker } from '../../broker.ts';
+import { until } from '../../http/client.ts';
 
 let redis: RedisServer;
 let brokers: Broker[] = [];
@@ -83,7 +85,7 @@ test('consumers at both share a queue; what one leaves, the other gets as redeli
   const changed = new EventEmitter();
   const numbersAt = (broker: number): Set<number> =>
     new Set(got.filter(([by]) => by === broker).map(([, number]) => number));
-  const until = async (broker: number, count: number): Promise<void> => {
+  const untilAt = async (broker: number, count: number): Promise<void> => {
     while (numbersAt(broker).size < count) await once(changed, 'changed');
   };
   const channels = [];
@@ -101,9 +103,9 @@ test('consumers at both share a queue; what one leaves, the other gets as redeli
   }
   for (let i = 0; i < 100; i++) publisher.sendToQueue(queue, Buffer.from(String(i)));
   await publisher.waitForConfirms();
-  await until(0, 10);
+  await untilAt(0, 10);
   await channels[0]!.close();
-  await until(1, 100);
+  await untilAt(1, 100);
   const kept = numbersAt(0);
   for (const [by, number, redelivered] of got) {
     if (by === 1) assert.equal(redelivered, kept.has(number), `message ${number}`);
@@ -128,4 +130,47 @@ test('what one broker has declared is there at every other', async (t) => {
     missing.consume('never', () => {}),
     /404 \(NOT-FOUND\)/,
   );
+});
+
+test('a reply that the store does not take at once arrives later, once', async (t) => {
+  const server = await (await open(t, 0)).createChannel();
+  const client = await (await open(t, 1)).createChannel();
+  const replyTo = 'amq.rabbitmq.reply-to';
+  const replies: string[] = [];
+  const changed = new EventEmitter();
+  await client.consume(
+    replyTo,
+    (message) => {
+      replies.push(message!.content.toString());
+      changed.emit('changed');
+    },
+    { noAck: true },
+  );
+  await server.assertQueue('slow');
+  client.sendToQueue('slow', Buffer.from('question'), { replyTo });
+  let question = await server.get('slow', { noAck: true });
+  while (question === false) question = await server.get('slow', { noAck: true });
+  const to = String(question.properties.replyTo);
+
+  const admin = new Redis(redis.url);
+  t.after(() => admin.disconnect());
+  await admin.config('SET', 'maxmemory', '1mb');
+  const refused = await fetch(`${brokers[1]!.url}/api/v1/queues/slow/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"payload": 1}',
+  });
+  assert.equal(refused.status, 503, 'there is no room');
+  const refusals = async (): Promise<number> =>
+    Number(/errorstat_OOM:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0);
+  const earlier = await refusals();
+  server.sendToQueue(to, Buffer.from('answer'));
+  await until(async () => (await refusals()) > earlier);
+  assert.deepEqual(replies, []);
+  await admin.config('SET', 'maxmemory', '0');
+  const signal = AbortSignal.timeout(20_000);
+  while (replies.length === 0) await once(changed, 'changed', { signal });
+  server.sendToQueue(to, Buffer.from('another'));
+  while (replies.length === 1) await once(changed, 'changed', { signal });
+  assert.deepEqual(replies, ['answer', 'another']);
 });

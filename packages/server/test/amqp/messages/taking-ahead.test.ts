@@ -1,21 +1,14 @@
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { confirmed, declared } from './helpers.ts';
-import { type RecordedChannel, RecordedConnection, openVhost } from './recorded-channel.ts';
+import { getMessages } from '../../../src/servers/amqp/administration/administered-messages.ts';
+import { confirmed, declared, openForTests } from './helpers.ts';
+import type { RecordedChannel } from './recorded-channel.ts';
 
 const MESSAGES = 200;
 
-let opened: Awaited<ReturnType<typeof openVhost>>;
-
-before(async () => {
-  opened = await openVhost();
-});
-after(() => opened.close());
-
-function connect(): RecordedConnection {
-  return new RecordedConnection(opened.broker, opened.vhost);
-}
+const opened = openForTests();
+const { connect } = opened;
 
 interface Brisk {
   readonly channel: RecordedChannel;
@@ -63,6 +56,15 @@ test('it is purged', async () => {
   await channel.send('basic.ack', { deliveryTag: tag });
   await channel.send('basic.get', { queue });
   assert.equal((await channel.next()).name, 'basic.get-empty');
+  await channel.end.close();
+});
+
+test('who looks at the queue sees it', async () => {
+  const { channel, number, queue } = await brisk();
+  const options = { count: 2, bytesMax: 1_000, mode: 'requeue' } as const;
+  const shown = await getMessages(opened.vhost, queue, options);
+  const texts = shown.map(({ payload }) => String(payload));
+  assert.deepEqual(texts, [String(number + 1), String(number + 2)]);
   await channel.end.close();
 });
 

@@ -1,4 +1,4 @@
-import { type HeldMessage, type BrokerPort } from 'wherry';
+import { type BrokerPort, type HeldMessage, ValidationError } from 'wherry';
 import { decodeProperties, encodeProperties } from '../../../protocols/amqp/properties.ts';
 import type { AmqpMessage, AmqpPublish, GetMode } from '../../../protocols/management/amqp-side.ts';
 import { ContentAssembly } from '../messages/content-assembly.ts';
@@ -13,8 +13,15 @@ import { accessRefused, notFound } from '../definitions/refuse.ts';
 const TAKE_MAX = 32;
 /** Until whoever looks at them must have given them back. */
 const LEASE_MS = 60_000;
+/** As of our own API's messages. All go into one frame, and clients break off at one that is too large. */
+const PROPERTIES_BYTES_MAX = 64 * 1024;
 
-/** Publishes for somebody who does not speak AMQP. @returns whether it reached a queue */
+/**
+ * Publishes for somebody who does not speak AMQP. Resolves when it is stored.
+ * @returns whether it reached a queue
+ * @throws AmqpError what its rules refuse; RangeError, ValidationError what no frame can hold;
+ *   QueueFullError, StorageError
+ */
 export async function publishMessage(
   { port, name: vhost }: AmqpVhost,
   { exchange: name, routingKey, properties, payload, user }: AmqpPublish,
@@ -25,6 +32,12 @@ export async function publishMessage(
     throw accessRefused(`cannot publish to internal exchange '${name}' in vhost '${vhost}'`);
   }
   const raw = encodeProperties(propertiesOf(properties));
+  if (raw.length > PROPERTIES_BYTES_MAX) {
+    throw new ValidationError(
+      `The properties have ${raw.length} bytes; at most ${PROPERTIES_BYTES_MAX} may be. ` +
+        'Put large values into the payload.',
+    );
+  }
   const direction = directionOf(raw, { exchange, routingKey, user, replyName: null });
   const assembly = new ContentAssembly({
     ticket: 0,
@@ -48,31 +61,45 @@ export interface GetOptions {
   readonly mode: GetMode;
 }
 
-/** Takes messages for somebody who looks at them, and gives them back, or not. */
+/**
+ * Takes messages for somebody who looks at them, and gives them back, or not. What makes no sense
+ * becomes a dead letter, as when a consumer gets it.
+ * @throws QueueNotFoundError, StorageError
+ */
 export async function getMessages(
   { port, feeds }: AmqpVhost,
   queue: string,
   { count, bytesMax, mode }: GetOptions,
 ): Promise<AmqpMessage[]> {
+  const found = port.findQueue(queue);
+  const isQuorum = found !== undefined && queueTraits(found).type === 'quorum';
+  const shown: AmqpMessage[] = [];
   const taken: HeldMessage[] = [];
   const spare: HeldMessage[] = [];
   let left = bytesMax;
+  // What lies ready for consumers is at the head of the queue for everybody else.
+  await feeds.surrender(queue);
   try {
-    while (taken.length < count && spare.length === 0) {
-      const max = Math.min(TAKE_MAX, count - taken.length);
+    while (shown.length < count && spare.length === 0) {
+      const max = Math.min(TAKE_MAX, count - shown.length);
       const request = { consumerId: feeds.holder, max, leaseDuration: LEASE_MS, bound: true };
       const { messages } = await port.take(queue, request);
       for (const held of messages) {
+        const message = show(port, held, isQuorum);
+        if (message instanceof Error) {
+          feeds.undeliverable(held, message);
+          continue;
+        }
         left -= held.stored.body.length;
         // One is shown however large it is.
-        if (left < 0 && taken.length > 0) spare.push(held);
-        else taken.push(held);
+        if (left < 0 && shown.length > 0) spare.push(held);
+        else {
+          shown.push(message);
+          taken.push(held);
+        }
       }
       if (messages.length < max) break;
     }
-    const found = port.findQueue(queue);
-    const isQuorum = found !== undefined && queueTraits(found).type === 'quorum';
-    const shown = taken.map((held) => show(port, held, isQuorum));
     await Promise.all(taken.map((held) => end(port, held, mode)));
     return shown;
   } catch (error) {
@@ -84,15 +111,20 @@ export async function getMessages(
   }
 }
 
-function show(port: BrokerPort, { stored }: HeldMessage, isQuorum: boolean): AmqpMessage {
-  const { exchange, routingKey, properties, payload } = contentOf(stored, isQuorum);
-  return {
-    exchange,
-    routingKey,
-    redelivered: port.isRedelivered(stored),
-    properties: plainProperties(decodeProperties(properties, true)),
-    payload,
-  };
+/** @returns why it makes no sense, if it does not */
+function show(port: BrokerPort, { stored }: HeldMessage, isQuorum: boolean): AmqpMessage | Error {
+  try {
+    const { exchange, routingKey, properties, payload } = contentOf(stored, isQuorum);
+    return {
+      exchange,
+      routingKey,
+      redelivered: port.isRedelivered(stored),
+      properties: plainProperties(decodeProperties(properties, true)),
+      payload,
+    };
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 function end(port: BrokerPort, held: HeldMessage, mode: GetMode): Promise<void> {

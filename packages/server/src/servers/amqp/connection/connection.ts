@@ -56,6 +56,7 @@ export class AmqpConnection implements ListedConnection {
   /** Until it must have come as far as it should. */
   #deadline: NodeJS.Timeout;
   #ending: Promise<void> | null = null;
+  #isClosedByClient = false;
 
   constructor(parts: ConnectionParts) {
     const { id, socket, broker, vhosts } = parts;
@@ -318,7 +319,8 @@ export class AmqpConnection implements ListedConnection {
       replyText: error.message,
       ...(error.method ?? { classId: 0, methodId: 0 }),
     });
-    this.#output.flush();
+    // Before whoever has closed it hears that it is closed.
+    this.#output.send();
     this.#beginClosing();
   }
 
@@ -327,12 +329,18 @@ export class AmqpConnection implements ListedConnection {
     this.#leave();
   }
 
-  /** Answered when all that was the connection's has gone. */
+  /**
+   * Answered when all that was the connection's has gone. Then the client closes the socket; several
+   * of its threads may have asked at the same time, and each waits for an answer.
+   */
   async #closedByClient(): Promise<void> {
-    this.#beginClosing();
+    if (this.#state !== 'closing') this.#beginClosing();
     await this.#endSession();
     this.#output.writer.method(0, 'connection.close-ok', {});
-    this.#leave();
+    this.#output.flush();
+    if (this.#isClosedByClient) return;
+    this.#isClosedByClient = true;
+    this.#until(LINGER_MS, () => this.#leave());
   }
 
   #beginClosing(): void {

@@ -47,7 +47,7 @@ export class Output {
   beat(): void {
     if (!this.#hasSent) {
       this.writer.heartbeat();
-      this.#send();
+      this.send();
     }
     this.#hasSent = false;
   }
@@ -74,14 +74,14 @@ export class Output {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#send();
+      this.send();
     });
   }
 
   /** Sends what there is, and nothing after it. */
   end(): void {
     if (this.#isEnded) return;
-    this.#send();
+    this.send();
     for (const bytes of this.#waiting) this.#socket.write(bytes);
     this.#stop();
     this.#socket.end();
@@ -91,7 +91,8 @@ export class Output {
     return this.writer.length + this.#waitingBytes + this.#socket.writableLength;
   }
 
-  #send(): void {
+  /** Sends what there is, and does not wait for the end of the turn. */
+  send(): void {
     if (this.#isEnded || this.writer.length === 0) return;
     this.#hasSent = true;
     const bytes = this.writer.take();

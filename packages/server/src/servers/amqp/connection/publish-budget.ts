@@ -11,7 +11,7 @@ export function memoryOf({ body }: Pick<StoredMessage, 'body'>): number {
 /** New publishes are let in again when so much of the budget is left. */
 const ROOM_SHARE = 0.75;
 
-/** Who has bytes that wait for its client: bodies that have begun, and transactions. */
+/** Who may have bytes that wait for its client: bodies that have begun, and transactions. */
 export interface Reserver {
   readonly reserved: number;
   /** It has more than any other, and all together have too much: it must let go of it. */
@@ -62,9 +62,10 @@ export class PublishBudget {
    */
   reserve(reserver: Reserver, bytes: number): void {
     this.#reserved += bytes;
-    if (reserver.reserved > 0) this.#reservers.add(reserver);
-    else this.#reservers.delete(reserver);
-    if (bytes <= 0 || this.#reserved <= this.#max) return;
+    if (bytes <= 0) return;
+    // It stays among them until it goes: small bodies would come and go with every message.
+    this.#reservers.add(reserver);
+    if (this.#reserved <= this.#max) return;
     let most = reserver;
     for (const other of this.#reservers) if (other.reserved > most.reserved) most = other;
     most.overdrawn();
@@ -75,8 +76,9 @@ export class PublishBudget {
     this.#waiting.add(resume);
   }
 
-  /** Whoever waits does so no more. */
-  forget(resume: () => void): void {
+  /** It has gone. @param resume what it waits with */
+  forget(reserver: Reserver, resume: () => void): void {
+    this.#reservers.delete(reserver);
     this.#waiting.delete(resume);
   }
 }

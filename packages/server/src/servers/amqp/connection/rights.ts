@@ -45,23 +45,20 @@ export class Rights {
   }
 
   /**
-   * The user shows a newer password, or a newer token.
-   * @throws AmqpError 530 when it is wrong, or somebody else's @throws LoginThrottledError, PasswordsBusyError
+   * The bearer of a token shows a newer one. What a user has proved by a password or a certificate
+   * does not expire: nothing that is shown for it matters, as in RabbitMQ.
+   * @throws AmqpError 530 when it is no token @throws LoginThrottledError, PasswordsBusyError
    */
   async update(secret: string): Promise<void> {
     const { access, session, address } = this.#parts;
-    const { identity: former, user } = session;
-    const identity = await access.authenticator.login(user, secret, address);
-    // Tokens are told apart by their names: a newer one has another.
-    const isSame =
-      identity?.kind === former.kind &&
-      (identity.kind === 'token' || identity.name === former.name);
-    if (identity === null || !isSame) {
+    if (session.identity.kind !== 'token') return;
+    const identity = await access.authenticator.login(session.user, secret, address);
+    if (identity?.kind !== 'token') {
       throw new AmqpError('not-allowed', 'New secret was refused by one of the backends', {
         method: methodIds('connection.update-secret'),
       });
     }
-    session.become({ identity, user: identity.kind === 'token' ? identity.name : user });
+    session.become({ identity, user: identity.name });
     this.watch();
   }
 }

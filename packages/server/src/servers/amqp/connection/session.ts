@@ -157,7 +157,7 @@ export class Session implements ChannelHost, Reserver {
 
   /** Its channels have closed: what is its own goes. Never rejects. */
   async end(): Promise<void> {
-    this.#budget.forget(this.#readOn);
+    this.#budget.forget(this, this.#readOn);
     this.#hasEnded = true;
     const listeners = [...this.#closing];
     this.#closing.clear();

@@ -41,6 +41,7 @@ export function alternateExchangeOf(table: Table, what: string): string | null {
   return textOf(table.get('alternate-exchange')) ?? null;
 }
 
+/** RabbitMQ says the one of some names and the other of others, and clients look for either. */
 function unknownType(type: string): AmqpError {
-  return preconditionFailed(`unknown exchange type '${type}'`);
+  return preconditionFailed(`invalid exchange type '${type}': unknown exchange type`);
 }

@@ -7,8 +7,8 @@ import {
   type TopologyChange,
 } from 'wherry';
 import type { Table } from '../../../protocols/amqp/table.ts';
+import type { DefinitionLimits } from '../../../vhosts/definition-limits.ts';
 import { bindingArguments } from './binding-arguments.ts';
-import { CountLimit } from './count-limit.ts';
 import { requireEqual, requireEqualArguments } from './equivalence.ts';
 import {
   alternateExchangeOf,
@@ -23,6 +23,8 @@ export interface ExchangeDeclaration extends Omit<ExchangeTraits, 'isDelayed'> {
   readonly name: string;
   /** Is called before the exchange is made, and throws what forbids that. */
   readonly authorize?: () => void;
+  /** Every virtual host has it: it is made whatever the limit. */
+  readonly isPredeclared?: true;
 }
 
 /** What a binding is to AMQP: with any part other, it is another one. */
@@ -37,6 +39,7 @@ export interface ExchangeRegistryParts {
   readonly vhost: string;
   readonly mq: MessageQueueSystem;
   readonly port: BrokerPort;
+  readonly limits: DefinitionLimits;
   /** Is told what went wrong where nobody waits for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -53,17 +56,10 @@ export class ExchangeRegistry {
   readonly #binding = new Map<string, number>();
   readonly #deleting = new Map<string, Promise<void>>();
   readonly #unwatch: () => void;
-  readonly #exchangeLimit: CountLimit;
-  readonly #bindingLimit: CountLimit;
   #isSweepDue = false;
 
   constructor(parts: ExchangeRegistryParts) {
     this.#parts = parts;
-    const { port, vhost } = parts;
-    const countOf = (what: 'exchanges' | 'bindings'): CountLimit =>
-      new CountLimit(`${what} in vhost '${vhost}'`, () => port[what]().length);
-    this.#exchangeLimit = countOf('exchanges');
-    this.#bindingLimit = countOf('bindings');
     this.#unwatch = parts.port.watch((change) => this.#follow(change));
     for (const { exchange } of parts.port.bindings()) this.#bound(exchange);
   }
@@ -73,7 +69,7 @@ export class ExchangeRegistry {
    * @throws AmqpError 406 when it is another, or wrong
    */
   async declare(declaration: ExchangeDeclaration): Promise<void> {
-    const { mq, port, vhost } = this.#parts;
+    const { limits, mq, port, vhost } = this.#parts;
     const { name, type, internal, arguments: table } = declaration;
     const what = resourceText('exchange', name, vhost);
     for (let tries = 0; tries < DECLARE_TRIES; tries++) {
@@ -81,9 +77,9 @@ export class ExchangeRegistry {
       const present = port.findExchange(name);
       if (present !== undefined) return requireEqualExchange(declaration, present, what);
       declaration.authorize?.();
-      this.#exchangeLimit.take();
       const alternateExchange = alternateExchangeOf(table, what);
       try {
+        if (declaration.isPredeclared !== true) limits.take('exchanges');
         await mq.createExchange({
           name,
           type: routingTypeOf(type, table),
@@ -125,9 +121,9 @@ export class ExchangeRegistry {
     const { type } = this.check(source);
     if (destination.kind === 'exchange') this.check(destination.name);
     const config = bindConfig(request, bindingArguments(type, request.arguments));
-    this.#bindingLimit.take();
     this.#binding.set(source, (this.#binding.get(source) ?? 0) + 1);
     try {
+      this.#parts.limits.takeBinding(config);
       await this.#parts.mq.bind(config);
     } catch (error) {
       throw this.#amqpError(error, source);

@@ -8,7 +8,7 @@ import {
   type TopologyChange,
 } from 'wherry';
 import type { Table } from '../../../protocols/amqp/table.ts';
-import { CountLimit } from './count-limit.ts';
+import type { DefinitionLimits } from '../../../vhosts/definition-limits.ts';
 import { requireEqual, requireEqualArguments } from './equivalence.ts';
 import { ExclusiveQueues } from './exclusive-queues.ts';
 import {
@@ -54,6 +54,7 @@ export interface QueueRegistryParts {
   readonly vhost: string;
   readonly mq: MessageQueueSystem;
   readonly port: BrokerPort;
+  readonly limits: DefinitionLimits;
   /** Tells this broker from others on its store, which have connections of the same ids. */
   readonly instance: string;
   /** Null, or left out: no other broker has the store. */
@@ -80,15 +81,13 @@ export class QueueRegistry {
   readonly #parts: QueueRegistryParts;
   readonly #uses = new Map<string, QueueUse>();
   readonly #exclusive = new ExclusiveQueues();
-  readonly #limit: CountLimit;
   /** Queues on their way out: to clients they are gone. */
   readonly #deleting = new Map<string, Promise<number>>();
   readonly #stop: readonly (() => void)[];
 
   constructor(parts: QueueRegistryParts) {
     this.#parts = parts;
-    const { port, vhost } = parts;
-    this.#limit = new CountLimit(`queues in vhost '${vhost}'`, () => port.queues().length);
+    const { port } = parts;
     this.#stop = [
       port.watch((change) => this.#follow(change)),
       port.countConsumersWith((name) => this.#uses.get(name)?.consumers.size ?? 0),
@@ -206,7 +205,7 @@ export class QueueRegistry {
   }
 
   async #declare(declaration: QueueDeclaration): Promise<DeclaredQueue> {
-    const { mq, port, vhost } = this.#parts;
+    const { limits, mq, port, vhost } = this.#parts;
     const { name, connectionId, exclusive, arguments: table } = declaration;
     const what = resourceText('queue', name, vhost);
     // As with RabbitMQ, no exclusive queue is durable: it goes with its connection.
@@ -221,7 +220,6 @@ export class QueueRegistry {
         return this.#describe(name);
       }
       declaration.authorize?.();
-      this.#limit.take();
       checkQueueArguments(table, declaration, what);
       const settings = {
         ...queueSettingsOf(table),
@@ -230,6 +228,7 @@ export class QueueRegistry {
       };
       const attributes = queueAttributes(properties, table, owner);
       try {
+        limits.take('queues');
         await mq.createQueue({ name, ...settings, attributes });
       } catch (error) {
         // Another client was faster: its queue is held against this declaration.

@@ -5,6 +5,7 @@ import {
   UnsupportedError,
   ValidationError,
 } from 'wherry';
+import { LimitReachedError } from '../../../access/errors.ts';
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
 
 /** What definitions are made of. */
@@ -60,6 +61,7 @@ export function amqpError(
     const what = resourceText(kind, name, vhost);
     return new AmqpError('precondition-failed', `${what}: ${error.message}`, { cause: error });
   }
+  if (error instanceof LimitReachedError) return preconditionFailed(error.message);
   return error;
 }
 

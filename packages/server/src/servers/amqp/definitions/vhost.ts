@@ -6,6 +6,7 @@ import {
   type MessageQueueSystem,
 } from 'wherry';
 import { tableOf } from '../../../protocols/amqp/table.ts';
+import { definitionLimitsOf } from '../../../vhosts/definition-limits.ts';
 import { LateDefinitions } from '../../../vhosts/late-definitions.ts';
 import type { AmqpContext, AmqpVhost } from '../contracts.ts';
 import { DirectReplies } from '../messages/direct-replies.ts';
@@ -77,11 +78,12 @@ async function beginVhost(
   const { config, instance, logger, telemetry } = context;
   const countError = (error: unknown): void => telemetry.countError(error);
   const shared = peers && new SharedConsumers({ peers, onError });
-  const queues = new QueueRegistry({ vhost: name, mq, port, instance, shared, onError });
+  const limits = definitionLimitsOf(name, mq, config.limits);
+  const queues = new QueueRegistry({ vhost: name, mq, port, limits, instance, shared, onError });
   // Where brokers share a store, it is the others' too: they may be using what looks left behind.
   if (peers === null) await removeTransient(mq, port);
   else await joinPeers(peers, { shared: shared!, mq, port, queues });
-  const exchanges = new ExchangeRegistry({ vhost: name, mq, port, onError });
+  const exchanges = new ExchangeRegistry({ vhost: name, mq, port, limits, onError });
   const sharedLease = config.amqp.brokerTimeout * LEASE_PER_TIMEOUT;
   const feeds = new Feeds({ port, vhost: name, instance, sharedLease, logger, countError });
   for (const exchange of PREDECLARED) await predeclare(exchanges, port, exchange);
@@ -120,6 +122,7 @@ async function predeclare(
   if (port.findExchange(exchange.name) !== undefined) return;
   await exchanges.declare({
     ...exchange,
+    isPredeclared: true,
     durable: true,
     autoDelete: false,
     arguments: tableOf({}),

@@ -17,7 +17,6 @@ import { queueTraits } from '../definitions/queue-traits.ts';
 import { preconditionFailed, resourceText } from '../definitions/refuse.ts';
 
 const TAG_BYTES = 16;
-const CONSUMERS_MAX = 10_000;
 /** Others mean nothing here, and would only fill the memory. */
 const KEPT_ARGUMENTS: ReadonlySet<string> = new Set([
   'x-priority',
@@ -38,11 +37,9 @@ export async function consume(
   if (channel.consumers.has(consumerTag) || channel.replies?.tag === consumerTag) {
     throw new AmqpError('not-allowed', `attempt to reuse consumer tag '${consumerTag}'`);
   }
-  if (channel.host.consumers.size >= CONSUMERS_MAX) {
-    throw new AmqpError(
-      'not-allowed',
-      `reached maximum (${CONSUMERS_MAX}) of consumers per connection`,
-    );
+  const { consumers: max } = channel.host.broker.config.amqp;
+  if (channel.host.consumers.size >= max) {
+    throw new AmqpError('not-allowed', `reached maximum (${max}) of consumers per connection`);
   }
   const tag =
     consumerTag === '' ? `amq.ctag-${randomBytes(TAG_BYTES).toString('base64url')}` : consumerTag;
@@ -64,8 +61,8 @@ export async function cancel(
   { consumerTag, nowait }: MethodArguments['basic.cancel'],
 ): Promise<void> {
   const consumer = channel.consumers.get(consumerTag);
-  if (consumer !== undefined) {
-    channel.consumers.delete(consumerTag);
+  await consumer?.caughtUp();
+  if (consumer !== undefined && channel.consumers.delete(consumerTag)) {
     await consumer.end();
   } else if (channel.replies?.tag === consumerTag) endReplies(channel);
   if (nowait || channel.isClosed) return;

@@ -11,7 +11,9 @@ import { isReplyName } from '../messages/direct-replies.ts';
 import { directionOf } from '../messages/direction.ts';
 import { queueTraits } from '../definitions/queue-traits.ts';
 import { accessRefused, notFound } from '../definitions/refuse.ts';
-import { store } from '../messages/storing.ts';
+import { notStored, store } from '../messages/storing.ts';
+import type { RoutedMessage } from '../messages/pending-transaction.ts';
+import { Unrouted, type UnroutedMessage } from '../messages/unrouted.ts';
 
 /** basic.publish: its content comes behind it. @throws AmqpError 540 */
 export function publish(channel: ChannelState, args: MethodArguments['basic.publish']): void {
@@ -77,42 +79,90 @@ function requireCopies(host: ChannelHost, keys: readonly string[]): void {
 
 function finish(channel: ChannelState, assembly: ContentAssembly): void {
   channel.assembly = null;
-  channel.host.broker.traffic.published++;
+  const { broker, vhost } = channel.host;
+  broker.traffic.published++;
   const queues = route(channel, assembly);
-  const message = fitted(channel, queues, assembly.message());
-  const isReturned = assembly.args.mandatory && queues.length === 0;
+  const message = assembly.message();
+  const returned = assembly.args.mandatory ? contentOf(assembly) : null;
+  const mayBeLate = queues.length === 0 && vhost.port.supports.shared && !isReply(assembly);
   const { confirms, transaction } = channel;
   if (transaction !== null) {
-    if (isReturned) transaction.returns.push(contentOf(assembly));
-    transaction.publish(queues, message);
+    const routed = (to: readonly string[]): RoutedMessage => ({
+      queues: to,
+      message: fitted(channel, to, message),
+    });
+    const again = mayBeLate ? () => routed(queuesOf(channel, assembly)) : null;
+    transaction.publish({ ...routed(queues), returned, again });
     return;
   }
-  if (isReturned) returnMessage(channel, contentOf(assembly));
   const tag = confirms === null ? 0 : confirms.begin();
-  if (queues.length === 0) {
-    confirms?.end(tag, true);
+  if (mayBeLate) {
+    const { exchange } = assembly.args;
+    const { headers } = assembly.direction!;
+    const routingKeys = assembly.direction!.routingKeys.filter((key) => !isReplyName(key));
+    channel.unrouted ??= new Unrouted(channel, concludeLate);
+    const unrouted = { tag, exchange, routingKeys, headers, message, returned };
+    if (channel.unrouted.hold(unrouted)) return;
+  }
+  conclude(channel, tag, queues, message, returned);
+}
+
+/** Every publish ends so: in its queues, or given back, or dropped. */
+function conclude(
+  channel: ChannelState,
+  tag: number,
+  queues: readonly string[],
+  message: NewMessage,
+  returned: AmqpContent | null,
+): void {
+  if (queues.length > 0) {
+    store(channel, tag, queues, fitted(channel, queues, message));
     return;
   }
-  store(channel, tag, queues, message);
+  if (returned !== null && !channel.isClosed) returnMessage(channel, returned);
+  if (tag !== 0) channel.confirms?.end(tag, true);
+}
+
+function concludeLate(
+  channel: ChannelState,
+  { tag, message, returned }: UnroutedMessage,
+  queues: readonly string[],
+  error: unknown,
+): void {
+  if (error === null) conclude(channel, tag, queues, message, returned);
+  else notStored(channel, tag, queues, error);
 }
 
 /** @returns the queues; replies that nobody stores are delivered at once */
 function route(channel: ChannelState, assembly: ContentAssembly): readonly string[] {
-  const { vhost } = channel.host;
-  const { exchange } = assembly.args;
-  const { headers, routingKeys } = assembly.direction!;
-  if (exchange === '' && routingKeys.some(isReplyName)) {
+  const { replyTo } = channel.host.vhost;
+  if (assembly.args.exchange === '') {
     // As if it had reached no queue: so they come back when they are mandatory.
-    for (const key of routingKeys) {
-      if (isReplyName(key)) vhost.replyTo.deliver(key, contentOf(assembly));
+    for (const key of assembly.direction!.routingKeys) {
+      if (isReplyName(key)) replyTo.deliver(key, contentOf(assembly));
+    }
+  }
+  return queuesOf(channel, assembly);
+}
+
+/** Whether it goes to nobody but clients that wait for it. */
+function isReply({ args, direction }: ContentAssembly): boolean {
+  return args.exchange === '' && direction!.routingKeys.every(isReplyName);
+}
+
+/** @throws AmqpError 404 */
+function queuesOf({ host }: ChannelState, { args, direction }: ContentAssembly): readonly string[] {
+  const { name, port } = host.vhost;
+  const { exchange } = args;
+  const { headers, routingKeys } = direction!;
+  try {
+    if (exchange !== '' || !routingKeys.some(isReplyName)) {
+      return port.route(exchange, routingKeys, headers);
     }
     const stored = routingKeys.filter((key) => !isReplyName(key));
-    return stored.length === 0 ? [] : vhost.port.route(exchange, stored, headers);
-  }
-  try {
-    return vhost.port.route(exchange, routingKeys, headers);
+    return stored.length === 0 ? [] : port.route(exchange, stored, headers);
   } catch (error) {
-    if (error instanceof ExchangeNotFoundError) throw notFound('exchange', exchange, vhost.name);
+    if (error instanceof ExchangeNotFoundError) throw notFound('exchange', exchange, name);
     throw error;
   }
 }

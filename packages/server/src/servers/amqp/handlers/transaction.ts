@@ -1,6 +1,7 @@
-import { MessageQueueError, type NewMessage } from 'wherry';
+import { type AmqpContent, MessageQueueError, type NewMessage } from 'wherry';
 import type { ChannelState } from '../messages/channel-state.ts';
-import { PendingTransaction } from '../messages/pending-transaction.ts';
+import type { ChannelHost } from '../contracts.ts';
+import { type PendingPublish, PendingTransaction } from '../messages/pending-transaction.ts';
 import { preconditionFailed } from '../definitions/refuse.ts';
 import { reasonToDie, withTime } from '../messages/storing.ts';
 import { giveAllBack, settled } from '../messages/unacknowledged.ts';
@@ -20,23 +21,12 @@ export function selectTransactions(channel: ChannelState): void {
  */
 export async function commit(channel: ChannelState): Promise<void> {
   const transaction = transactionOf(channel);
-  const { publishes, returns, settlements } = transaction;
+  const { settlements } = transaction;
   const { host, number } = channel;
   channel.transaction = new PendingTransaction(host);
-  const { port } = host.vhost;
-  const dying: { queue: string; message: NewMessage; reason: 'expired' | 'overflow' }[] = [];
-  const items = publishes.map(({ queues, message }) => ({
-    queues: queues.filter((queue) => {
-      // What has been deleted since takes its messages with it.
-      if (port.findQueue(queue) === undefined) return false;
-      const reason = reasonToDie(channel, queue, message);
-      if (reason !== null) dying.push({ queue, message, reason });
-      return reason === null;
-    }),
-    message: withTime(message),
-  }));
+  let returns: readonly AmqpContent[];
   try {
-    await port.publishAtomic(items);
+    returns = await publishAll(channel, transaction.publishes);
   } catch (error) {
     // Not settled: it goes back with the channel, which the error closes.
     restore(channel, settlements);
@@ -50,14 +40,50 @@ export async function commit(channel: ChannelState): Promise<void> {
   } finally {
     transaction.end();
   }
-  for (const { queue, message, reason } of dying) {
-    port.bury(queue, message, reason, host.vhost.feeds.settled);
-  }
   await Promise.all(settlements.map(({ delivery, as }) => settled(channel, delivery, as)));
   if (channel.isClosed) return;
   for (const content of returns) returnMessage(channel, content);
   host.writer.method(number, 'tx.commit-ok');
   host.flush();
+}
+
+/**
+ * Stores all of them or none.
+ * @returns what reached no queue and is given back
+ * @throws AmqpError, MessageQueueError
+ */
+async function publishAll(
+  channel: ChannelState,
+  pending: readonly PendingPublish[],
+): Promise<readonly AmqpContent[]> {
+  const { feeds, port } = channel.host.vhost;
+  const publishes = await routedAgain(channel.host, pending);
+  const isThere = (queue: string): boolean => port.findQueue(queue) !== undefined;
+  const dying: { queue: string; message: NewMessage; reason: 'expired' | 'overflow' }[] = [];
+  const items = publishes.map(({ queues, message }) => ({
+    queues: queues.filter((queue) => {
+      // What has been deleted since takes its messages with it.
+      if (!isThere(queue)) return false;
+      const reason = reasonToDie(channel, queue, message);
+      if (reason !== null) dying.push({ queue, message, reason });
+      return reason === null;
+    }),
+    message: withTime(message),
+  }));
+  const unreached = publishes.filter(({ queues }) => !queues.some(isThere));
+  await port.publishAtomic(items);
+  for (const { queue, message, reason } of dying) port.bury(queue, message, reason, feeds.settled);
+  return unreached.flatMap(({ returned }) => returned ?? []);
+}
+
+/** What reached no queue may reach one by now that another broker has made. @throws StorageError */
+async function routedAgain(
+  { vhost }: ChannelHost,
+  publishes: readonly PendingPublish[],
+): Promise<readonly PendingPublish[]> {
+  if (publishes.every(({ again }) => again === null)) return publishes;
+  await vhost.late.know(() => false);
+  return publishes.map((pending) => ({ ...pending, ...pending.again?.() }));
 }
 
 /** tx.rollback: what was settled is in the client's hand again. @throws AmqpError 406 */

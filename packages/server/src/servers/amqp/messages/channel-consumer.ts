@@ -46,7 +46,8 @@ export class ChannelConsumer implements FeedConsumer {
     const { channel } = this;
     if (channel.isClosed || !channel.isFlowing || !channel.host.mayDeliver) return 0;
     if (this.#seat?.isActive !== true) return 0;
-    if (this.noAck) return TAKE_MAX;
+    // It does not count towards the limit of all; yet as RabbitMQ has it, it is held up by it.
+    if (this.noAck) return channel.isAtGlobalLimit ? 0 : TAKE_MAX;
     const { room } = channel;
     return this.prefetch === 0 ? room : Math.min(room, this.prefetch - this.inHand);
   }
@@ -72,6 +73,7 @@ export class ChannelConsumer implements FeedConsumer {
     keep(channel, { tag, held, consumer: this, timeoutAt });
     channel.consumed++;
     this.inHand++;
+    channel.served(this);
   }
 
   /** @returns the delivery tag @throws DeserializationError, and nothing was written */
@@ -119,6 +121,12 @@ export class ChannelConsumer implements FeedConsumer {
   /** It may have messages now that it could not have before. */
   wake(): void {
     this.#feed?.wake();
+  }
+
+  /** Resolves when it has what the channel has published for it. */
+  async caughtUp(): Promise<void> {
+    await this.channel.outstanding.settled();
+    await this.#feed?.caughtUp();
   }
 
   /** Nothing more is delivered. Resolves when the queue has gone, if that was the last it had. */

@@ -7,6 +7,7 @@ import type { DefinitionChannel } from '../definitions/definition-channel.ts';
 import type { ReplyConsumer } from './direct-replies.ts';
 import { Outstanding } from './outstanding.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
+import type { Unrouted } from './unrouted.ts';
 
 /** What the broker keeps in memory of the messages that one connection has in hand, about. */
 export const IN_HAND_BYTES_MAX: number = 256 * 1024 * 1024;
@@ -44,6 +45,8 @@ export class ChannelState implements DefinitionChannel {
   /** Set between basic.publish and the last of its body frames. */
   assembly: ContentAssembly | null = null;
   confirms: Confirms | null = null;
+  /** What waits for its queue to be known; null: nothing has yet. */
+  unrouted: Unrouted | null = null;
   transaction: PendingTransaction | null = null;
   replies: ReplyConsumer | null = null;
   /** False: the client wants no deliveries for now. */
@@ -72,6 +75,15 @@ export class ChannelState implements DefinitionChannel {
     return this.unacknowledged.size + (this.transaction?.settlements.length ?? 0);
   }
 
+  /** All consumers together have as many messages in hand as they may. */
+  get isAtGlobalLimit(): boolean {
+    return this.globalPrefetch > 0 && this.consumed >= this.globalPrefetch;
+  }
+
+  get isRationed(): boolean {
+    return this.globalPrefetch > 0 && this.consumers.size > 1;
+  }
+
   /** How many more messages the client may have in hand, of whatever consumer that acknowledges. */
   get room(): number {
     const { broker, bytesInHand } = this.host;
@@ -81,7 +93,13 @@ export class ChannelState implements DefinitionChannel {
     return this.globalPrefetch === 0 ? room : Math.min(room, this.globalPrefetch - this.consumed);
   }
 
-  /** The same, once for all that the client says in one go. */
+  /** Of several that wait for the room they share, the one that got a message is woken last. */
+  served(consumer: ChannelConsumer): void {
+    if (this.isRationed && this.consumers.delete(consumer.tag))
+      this.consumers.set(consumer.tag, consumer);
+  }
+
+  /** As `wakeConsumers`, once for all that the client says in one go. */
   wakeSoon(): void {
     if (this.#isWakeDue) return;
     this.#isWakeDue = true;

@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import type { AmqpContent } from 'wherry';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { type AmqpContent, StorageError } from 'wherry';
 import type { LateDefinitions } from '../../../vhosts/late-definitions.ts';
 import type { ChannelState } from './channel-state.ts';
 import type { ChannelHost } from '../contracts.ts';
@@ -12,6 +13,11 @@ const PREFIX = `${REPLY_QUEUE}.`;
 const TOKEN_BYTES = 24;
 /** Replies kept for a connection that does not read them; more are lost, as with one that has gone. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+/** A reply that the store does not take is tried so often, with twice the pause each time. */
+const TRIES_MAX = 6;
+const PAUSE_MS = 200;
+/** Replies that may be tried again; more are lost at the first failure. */
+const TRIED_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface RepliesParts extends Omit<MailboxParts, 'received'> {
   /** Tells this broker from others on its store. */
@@ -90,6 +96,9 @@ export class DirectReplies {
   readonly #backlogs = new WeakMap<ChannelHost, Backlog>();
   /** Null where no other broker can have the store. */
   readonly #mailbox: ReplyMailbox | null;
+  /** Of replies that are tried again. */
+  #triedBytes = 0;
+  #isClosed = false;
 
   constructor(parts: RepliesParts) {
     this.#parts = parts;
@@ -139,14 +148,31 @@ export class DirectReplies {
     const isThere = (): boolean => port.findQueue(mailbox) !== undefined;
     try {
       await late.know(isThere);
-      if (isThere()) sendReply(this.#parts, mailbox, name, content);
+      if (isThere()) await this.#try(mailbox, { ...content, routingKey: name });
     } catch (error) {
       feeds.settled(error as Error);
     }
   }
 
+  /** Until it is stored, or there is no hope: whoever waits for it asks again then. */
+  async #try(mailbox: string, content: AmqpContent): Promise<void> {
+    const { feeds } = this.#parts;
+    const id = randomUUID();
+    let error = await sendReply(this.#parts, mailbox, id, content);
+    const bytes = memoryOf(content);
+    if (!mayPass(error) || this.#triedBytes + bytes > TRIED_BYTES_MAX) return feeds.settled(error);
+    this.#triedBytes += bytes;
+    for (let tries = 1; tries < TRIES_MAX && mayPass(error) && !this.#isClosed; tries++) {
+      await setTimeout(PAUSE_MS * 2 ** (tries - 1), undefined, { ref: false });
+      error = await sendReply(this.#parts, mailbox, id, content);
+    }
+    this.#triedBytes -= bytes;
+    feeds.settled(error);
+  }
+
   /** Never rejects. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#mailbox?.close();
   }
 
@@ -157,6 +183,10 @@ export class DirectReplies {
     const isOthers = token !== undefined && instance !== this.#parts.instance;
     return isOthers ? `${PREFIX}${instance}` : null;
   }
+}
+
+function mayPass(error: Error | null): boolean {
+  return error instanceof StorageError && error.retriable;
 }
 
 function memoryOf({ payload, properties }: AmqpContent): number {

@@ -70,6 +70,7 @@ export class Feeds {
         acknowledgements: this.acknowledgements,
         leases: this.leases,
         failed: this.failed,
+        undeliverable: this.undeliverable,
         mayTakeAhead: () => {
           const present = port.findQueue(queue);
           return present !== undefined && !port.supports.shared && isPlain(present);
@@ -130,20 +131,20 @@ export class Feeds {
     this.leases.close();
   }
 
-  /**
-   * Told of what could not be delivered.
-   * @param id of the message, if it is about one: it stays leased, so that it is not lost and those
-   *   behind it come
-   */
-  readonly failed = (queue: string, error: unknown, id?: string): void => {
+  /** Told of why no messages could be had. */
+  readonly failed = (queue: string, error: unknown): void => {
     const { countError, logger, vhost } = this.#options;
     countError(error);
-    if (id === undefined) {
-      logger.error({ vhost, queue, err: error }, 'Messages could not be delivered');
-    } else {
-      const fields = { vhost, queue, message: id, err: error };
-      logger.error(fields, 'A message cannot be delivered: it stays in its queue, leased');
-    }
+    logger.error({ vhost, queue, err: error }, 'Messages could not be delivered');
+  };
+
+  /** To the next client it would be of no more use: it becomes a dead letter. */
+  readonly undeliverable = (held: HeldMessage, error: unknown): void => {
+    const { countError, logger, vhost } = this.#options;
+    countError(error);
+    const fields = { vhost, queue: held.queue.name, message: held.id, err: error };
+    logger.error(fields, 'A message cannot be delivered, and becomes a dead letter');
+    this.leases.setAside(held, error, this.settled);
   };
 
   async #extend(): Promise<void> {

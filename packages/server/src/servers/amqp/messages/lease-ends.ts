@@ -37,8 +37,12 @@ export class LeaseEnds {
     this.#end(held, (it, ended) => this.#port.giveBack(it, as, ended), done);
   }
 
-  fail(held: HeldMessage, reason: 'rejected' | 'delivery-limit', done: Ended): void {
+  fail(held: HeldMessage, reason: Parameters<BrokerPort['fail']>[1], done: Ended): void {
     this.#end(held, (it, ended) => this.#port.fail(it, reason, ended), done);
+  }
+
+  setAside(held: HeldMessage, error: unknown, done: Ended): void {
+    this.#end(held, (it, ended) => this.#port.setAside(it, error, ended), done);
   }
 
   /** Nothing is tried again. */

@@ -10,16 +10,21 @@ const BYTES_MAX = 128 * 1024 * 1024;
 /** What is done with a message that the client had in hand. */
 export type Settlement = 'acknowledge' | 'reject' | 'requeue';
 
-export interface PendingPublish {
+export interface RoutedMessage {
   readonly queues: readonly string[];
   readonly message: NewMessage;
+}
+
+export interface PendingPublish extends RoutedMessage {
+  /** Routes it once more: another broker may have just made its queue; null: none can have. */
+  readonly again: (() => RoutedMessage) | null;
+  /** What its publisher gets back when it reaches no queue; null: it is not mandatory. */
+  readonly returned: AmqpContent | null;
 }
 
 /** What a client has published and settled in a transaction; nothing of it has happened. */
 export class PendingTransaction {
   readonly publishes: PendingPublish[] = [];
-  /** What nobody gets, and is returned with the commit. */
-  readonly returns: AmqpContent[] = [];
   readonly settlements: { readonly delivery: OpenDelivery; readonly as: Settlement }[] = [];
   readonly #host: Pick<ChannelHost, 'reserve' | 'transactionBytes'>;
   #bytes = 0;
@@ -29,15 +34,15 @@ export class PendingTransaction {
   }
 
   /** @throws AmqpError 406 */
-  publish(queues: readonly string[], message: NewMessage): void {
-    const bytes = memoryOf(message);
+  publish(pending: PendingPublish): void {
+    const bytes = memoryOf(pending.message);
     if (this.#host.transactionBytes + bytes > BYTES_MAX) {
       throw preconditionFailed(
         `the transactions of a connection have more than ${BYTES_MAX} bytes of messages; ` +
           'commit more often',
       );
     }
-    this.publishes.push({ queues, message });
+    this.publishes.push(pending);
     this.#count(bytes);
   }
 

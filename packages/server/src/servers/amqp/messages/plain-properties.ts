@@ -5,6 +5,9 @@ import { plainTable, tableOf } from '../../../protocols/amqp/table.ts';
 
 type Plain = Readonly<Record<string, unknown>>;
 
+/** Characters of a value that an error shows. */
+const SHOWN_MAX = 80;
+
 /** Names as RabbitMQ's HTTP API has them: `delivery_mode`. */
 const BY_PLAIN_NAME = new Map(
   PROPERTIES.map(([name, type]) => [
@@ -37,9 +40,8 @@ export function propertiesOf(plain: Plain): Properties {
 
 function propertyOf(name: string, type: string, value: unknown): unknown {
   const wrong = (expected: string): never => {
-    throw new ValidationError(
-      `properties.${name} is ${JSON.stringify(value)}; it must be ${expected}.`,
-    );
+    const shown = JSON.stringify(value).slice(0, SHOWN_MAX);
+    throw new ValidationError(`properties.${name} is ${shown}; it must be ${expected}.`);
   };
   switch (type) {
     case 'shortstr':
@@ -50,7 +52,7 @@ function propertyOf(name: string, type: string, value: unknown): unknown {
     case 'octet':
       return isInteger(value, 255) ? value : wrong('an integer from 0 to 255');
     case 'timestamp':
-      return isInteger(value, Number.MAX_SAFE_INTEGER) ? value : wrong('seconds since 1970');
+      return isInteger(value, Number.MAX_SAFE_INTEGER) ? value : wrong('whole seconds since 1970');
     default:
       return typeof value === 'object' && !Array.isArray(value)
         ? tableOf(value as Plain)

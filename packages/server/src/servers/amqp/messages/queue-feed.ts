@@ -13,7 +13,18 @@ const HEAVIER = 1 / 2;
 const LIGHTER = 1 / 32;
 /** Wake-ups are hints: so often a queue is looked at without one. */
 const LOOK_EVERY_MS = 5_000;
+/** Of more consumers than that, not all are looked at for each message. */
+const COMPARED_MAX = 64;
 const ERROR_DELAY_MS = 1_000;
+/** Where others send on and on, nobody waits for the end of it. */
+const CALLS_AWAITED = 8;
+
+/** What several consumers may have together. */
+interface SharedRoom {
+  readonly room: number;
+  /** Consumers of other queues wait for it as well: no queue may be first each time. */
+  readonly isRationed: boolean;
+}
 
 /** Somebody who wants messages of a queue. */
 export interface FeedConsumer {
@@ -21,8 +32,10 @@ export interface FeedConsumer {
   readonly priority: number;
   /** How many messages it may get now. */
   readonly credit: number;
+  /** Messages that its client has, and has not settled. */
+  readonly inHand: number;
   /** What all that name it may have together; null: each has its own credit. */
-  readonly shares: { readonly room: number } | null;
+  readonly shares: SharedRoom | null;
   /** Is asked only while it has credit. @throws what cannot be delivered */
   deliver(held: HeldMessage): void;
 }
@@ -37,8 +50,9 @@ export interface FeedParts {
   readonly settled: (error: Error | null) => void;
   readonly acknowledgements: Acknowledgements;
   readonly leases: LeaseEnds;
-  /** @param id of the message that it was about */
-  readonly failed: (queue: string, error: unknown, id?: string) => void;
+  readonly failed: (queue: string, error: unknown) => void;
+  /** Told of a message that no client can be given. */
+  readonly undeliverable: (held: HeldMessage, error: unknown) => void;
   /** Whether messages may be taken that nobody may have yet. */
   readonly mayTakeAhead: () => boolean;
   /** The last consumer has gone. */
@@ -169,6 +183,13 @@ export class QueueFeed {
     return hadAny || !this.#returning.isNone ? this.#returning.settled() : undefined;
   }
 
+  /** Resolves when what came to the queue before is in the hands of those who want it, or much of it. */
+  async caughtUp(): Promise<void> {
+    for (let i = 0; i < CALLS_AWAITED && (this.#isScheduled || this.#isTaking); i++) {
+      await this.#returning.settled();
+    }
+  }
+
   /** Nothing more is taken. */
   close(): void {
     this.#isClosed = true;
@@ -197,12 +218,15 @@ export class QueueFeed {
     if (this.#isTaking || this.#isDry) return;
     const credit = this.#wanted();
     if (credit === 0 && !this.#ahead.isLow) return;
-    if (this.#ahead.size === 0) {
-      const mayBeAhead = this.#hadPlenty && this.#parts.mayTakeAhead();
-      this.#ahead.pace(credit, mayBeAhead);
-    }
+    this.#ahead.pace(credit, this.#hadPlenty && this.#mayTakeAhead());
     void this.#take(Math.min(credit + this.#ahead.missing, this.#most));
   };
+
+  #mayTakeAhead(): boolean {
+    if (!this.#parts.mayTakeAhead()) return false;
+    for (const { shares } of this.#members) if (shares?.isRationed === true) return false;
+    return true;
+  }
 
   get #most(): number {
     return Math.min(TAKE_MAX, Math.max(1, Math.floor(TAKE_BYTES / this.#bytes)));
@@ -242,7 +266,6 @@ export class QueueFeed {
     this.#isDry = false;
     let isEmpty = false;
     let wait = LOOK_EVERY_MS;
-    this.#parts.acknowledgements.flush();
     try {
       const { messages, retryIn } = await port.take(this.queue, {
         consumerId: holder,
@@ -277,7 +300,7 @@ export class QueueFeed {
       // What was taken before comes first.
       const consumer = this.#ahead.size > 0 ? null : this.#next();
       if (consumer !== null) this.#deliver(consumer, held);
-      else if (this.#isSurrendered || this.#isClosed || !this.#parts.mayTakeAhead()) {
+      else if (this.#isSurrendered || this.#isClosed || !this.#mayTakeAhead()) {
         this.#return(held);
       } else this.#ahead.add(held);
     }
@@ -301,8 +324,7 @@ export class QueueFeed {
     try {
       consumer.deliver(held);
     } catch (error) {
-      // It stays leased: to the next it would be of no more use, and it must not be lost.
-      this.#parts.failed(this.queue, error, held.id);
+      this.#parts.undeliverable(held, error);
     }
   }
 
@@ -314,18 +336,31 @@ export class QueueFeed {
     });
   }
 
-  /** Who gets the next message. */
+  /**
+   * Who gets the next message: in turn, and before that whoever has least in hand. A slow one with a
+   * high prefetch does not hoard what another could do at once.
+   */
   #next(): FeedConsumer | null {
     this.#sweep();
     for (const level of this.#levels) {
       const { consumers } = level;
-      for (let i = 0; i < consumers.length; i++) {
+      let chosen: FeedConsumer | null = null;
+      let least = Infinity;
+      let compared = 0;
+      let turn = 0;
+      for (let i = 0; i < consumers.length && least > 0 && compared < COMPARED_MAX; i++) {
         const at = (level.turn + i) % consumers.length;
         const consumer = consumers[at]!;
         if (consumer.credit <= 0) continue;
-        level.turn = at + 1;
-        return consumer;
+        compared++;
+        if (consumer.inHand >= least) continue;
+        chosen = consumer;
+        least = consumer.inHand;
+        turn = at + 1;
       }
+      if (chosen === null) continue;
+      level.turn = turn;
+      return chosen;
     }
     return null;
   }

@@ -15,6 +15,8 @@ import { queueAttributes } from '../definitions/queue-traits.ts';
 const IDLE_MS = 5 * 60_000;
 /** Nobody waits longer for a reply. */
 const REPLY_TTL_MS = 5 * 60_000;
+/** Longer than a reply is tried. */
+const KNOWN_MS = 60_000;
 
 export interface MailboxParts {
   readonly mq: MessageQueueSystem;
@@ -31,6 +33,7 @@ export interface MailboxParts {
 export class ReplyMailbox implements FeedConsumer {
   readonly priority = 0;
   readonly credit: number = TAKE_MAX;
+  readonly inHand = 0;
   readonly shares = null;
   readonly #name: string;
   readonly #parts: MailboxParts;
@@ -63,10 +66,10 @@ export class ReplyMailbox implements FeedConsumer {
   }
 
   deliver(held: HeldMessage): void {
-    const { feeds, port, received } = this.#parts;
+    const { feeds, received } = this.#parts;
     const content = readContent(held.stored.body as Uint8Array);
     received(content.routingKey, content);
-    port.settle(held, feeds.settled);
+    feeds.leases.settle(held, feeds.settled);
   }
 
   async #open(): Promise<void> {
@@ -76,6 +79,7 @@ export class ReplyMailbox implements FeedConsumer {
       name: this.#name,
       expiresAfterIdle: IDLE_MS,
       messageTtl: REPLY_TTL_MS,
+      deduplicationWindow: KNOWN_MS,
       discardDeadLetters: true,
       // No connection has this name: no client may use it.
       attributes: queueAttributes(traits, new Map(), this.#name),
@@ -84,14 +88,19 @@ export class ReplyMailbox implements FeedConsumer {
   }
 }
 
-/** Sends a reply to another broker. What cannot be stored is lost, as any reply may be. */
+/**
+ * Sends a reply to another broker.
+ * @param replyId the same each time that it is sent: it arrives once
+ * @returns why it is not stored; null: it is
+ */
 export function sendReply(
-  { feeds, port }: Pick<MailboxParts, 'feeds' | 'port'>,
+  { port }: Pick<MailboxParts, 'port'>,
   mailbox: string,
-  name: string,
-  { exchange, properties, payload }: AmqpContent,
-): void {
-  const { body, payloadAt } = allocateContent(exchange, name, properties, payload.length);
+  replyId: string,
+  { exchange, routingKey, properties, payload }: AmqpContent,
+): Promise<Error | null> {
+  const { body, payloadAt } = allocateContent(exchange, routingKey, properties, payload.length);
   body.set(payload, payloadAt);
-  port.publish([mailbox], newAmqpMessage(body, payloadAt), feeds.settled);
+  const message = newAmqpMessage(body, payloadAt, { deduplicationId: replyId });
+  return new Promise((resolve) => port.publish([mailbox], message, resolve));
 }

@@ -24,13 +24,14 @@ export function store(
     return;
   }
   const { host } = channel;
-  const bytes = memoryOf(message);
+  // A store has a copy for each queue until it is written.
+  const bytes = memoryOf(message) * queues.length;
   host.hold(bytes);
   channel.outstanding.begin();
   host.vhost.feeds.acknowledgements.flush();
   publishTo(host.vhost.port, queues, withTime(message), (error) => {
     host.release(bytes);
-    if (error !== null) notStored(channel, tag, queues, message, error);
+    if (error !== null) failed(channel, tag, queues, message, error);
     else if (tag !== 0) channel.confirms?.end(tag, true);
     channel.outstanding.end();
   });
@@ -79,7 +80,7 @@ function publishTo(
   }
 }
 
-function notStored(
+function failed(
   channel: ChannelState,
   tag: number,
   queues: readonly string[],
@@ -87,9 +88,8 @@ function notStored(
   error: Error,
 ): void {
   const { confirms, host } = channel;
-  const { connectionId, vhost } = host;
   // What cannot be stored in all at once was offered to each by itself.
-  const isAtomic = vhost.port.supports.atomicFanOut === true;
+  const isAtomic = host.vhost.port.supports.atomicFanOut === true;
   if (error instanceof QueueNotFoundError) {
     // The queue was deleted meanwhile, and the message with it.
     const others = isAtomic ? without(queues, error.queueName) : [];
@@ -102,11 +102,21 @@ function notStored(
     refused(channel, tag, { queue: error.queueName, reason: 'overflow' }, others, message);
     return;
   }
+  notStored(channel, tag, queues, error);
+}
+
+/** The store has failed: the client is told, and the log. */
+export function notStored(
+  { confirms, host }: ChannelState,
+  tag: number,
+  queues: readonly string[],
+  error: unknown,
+): void {
   if (tag !== 0) confirms?.end(tag, false);
   const { logger, telemetry } = host.broker;
   telemetry.countError(error);
   logger.error(
-    { vhost: vhost.name, connection: connectionId, queues, err: error },
+    { vhost: host.vhost.name, connection: host.connectionId, queues, err: error },
     'A message that was published could not be stored',
   );
 }

@@ -40,15 +40,15 @@ export class TakingAhead {
   }
 
   /**
-   * The consumers have room again, before the next call to the store.
-   * @param credit how much @param hadPlenty the last call brought all that it was asked for
+   * Before each call to the store: as long as the consumers are quick, it brings more and more.
+   * @param credit how much they may have now
+   * @param hasPlenty the last call brought all that it was asked for
    */
-  pace(credit: number, hadPlenty: boolean): void {
+  pace(credit: number, hasPlenty: boolean): void {
     const isBrisk = performance.now() - this.#usedAt < BRISK_MS;
-    this.#depth =
-      hadPlenty && isBrisk
-        ? Math.min(AHEAD_MAX, Math.max(AHEAD_MIN, this.#depth * 2, credit * 2))
-        : 0;
+    if (hasPlenty && isBrisk) {
+      this.#depth = Math.min(AHEAD_MAX, Math.max(AHEAD_MIN, this.#depth * 2, credit * 2));
+    } else if (this.size === 0) this.#depth = 0;
   }
 
   /** Some message was handed out. */

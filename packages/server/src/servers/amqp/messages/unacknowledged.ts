@@ -1,10 +1,11 @@
 import { type HeldMessage, readContent } from 'wherry';
 import { AmqpError } from '../../../protocols/amqp/errors.ts';
+import { scanProperties } from '../../../protocols/amqp/properties.ts';
 import type { ChannelState, OpenDelivery } from './channel-state.ts';
 import type { AmqpVhost } from '../contracts.ts';
 import type { Settlement } from './pending-transaction.ts';
 import { memoryOf } from '../connection/publish-budget.ts';
-import { queueTraits } from '../definitions/queue-traits.ts';
+import { type QueueTraits, queueTraits } from '../definitions/queue-traits.ts';
 
 type Ended = (error: Error | null) => void;
 
@@ -74,16 +75,33 @@ export function settle(
   else requeue(vhost, held, ended);
 }
 
-/** A message goes back to its place, unless that has happened too often. */
+/** A message goes back to its place, unless that has happened too often, or it may not wait there. */
 export function requeue(
   { feeds, port }: Pick<AmqpVhost, 'feeds' | 'port'>,
   held: HeldMessage,
   done: Ended,
 ): void {
   const queue = port.findQueue(held.queue.name);
-  const limit = (queue && queueTraits(queue).deliveryLimit) ?? Infinity;
-  if (held.stored.deliveryCount > limit) feeds.leases.fail(held, 'delivery-limit', done);
-  else feeds.leases.giveBack(held, 'requeue', done);
+  const reason = queue === undefined ? null : reasonToDie(queueTraits(queue), held);
+  if (reason === null) feeds.leases.giveBack(held, 'requeue', done);
+  else feeds.leases.fail(held, reason, done);
+}
+
+/** @returns why a message does not go back; null: it does */
+function reasonToDie(
+  { deliveryLimit, forbidsWaiting, overflow }: QueueTraits,
+  { stored }: HeldMessage,
+): 'delivery-limit' | 'expired' | 'overflow' | null {
+  if (stored.deliveryCount > (deliveryLimit ?? Infinity)) return 'delivery-limit';
+  if (forbidsWaiting === 'overflow') return overflow === 'drop-head' ? 'overflow' : null;
+  return forbidsWaiting ?? (hasNoTime(stored) ? 'expired' : null);
+}
+
+/** Its expiration is 0: what time it was given was for the way to who waited for it. */
+function hasNoTime({ body, encoding, expiresAt }: HeldMessage['stored']): boolean {
+  if (expiresAt === null || encoding !== 'amqp') return false;
+  const { properties } = readContent(body as Uint8Array);
+  return Number(scanProperties(properties).expiration) === 0;
 }
 
 /** Bodies up to this size are not worth a copy of what stands before the payload. */
@@ -93,11 +111,11 @@ const NOTHING = Buffer.alloc(0);
 /** A message was written to its client, which has it in hand from now on. */
 export function keep(
   { host, unacknowledged }: ChannelState,
-  { held, ...rest }: OpenDelivery & { readonly held: HeldMessage },
+  delivery: OpenDelivery & { held: HeldMessage },
 ): void {
-  const kept = withoutPayload(held);
-  host.bytesInHand += memoryOf(kept.stored);
-  unacknowledged.set(rest.tag, { ...rest, held: kept });
+  delivery.held = withoutPayload(delivery.held);
+  host.bytesInHand += memoryOf(delivery.held.stored);
+  unacknowledged.set(delivery.tag, delivery);
 }
 
 /** The client does not have it in hand any more. */

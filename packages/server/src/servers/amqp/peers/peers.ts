@@ -21,6 +21,7 @@ export interface PeersFollower {
   changed(): void;
   /** The others took this broker for dead, and have what it had: it is about to be there again. */
   returning(): Promise<void>;
+  /** It is. Called again when it fails: what has been done by then stays. */
   returned(): Promise<void>;
 }
 
@@ -59,6 +60,8 @@ export class Peers {
   #refreshing: Promise<void> | null = null;
   #refreshedAt = -Infinity;
   #isReady = false;
+  /** It is there again, and its follower has not done all that it has to do then. */
+  #isReturning = false;
   #isClosed = false;
   // What a broker that is gone has left may be there from before.
   #hasDeparted = true;
@@ -219,7 +222,11 @@ export class Peers {
     if (!(await this.#sign(false))) {
       await this.#follower?.returning();
       await this.#sign();
+      this.#isReturning = true;
+    }
+    if (this.#isReturning) {
       await this.#follower?.returned();
+      this.#isReturning = false;
     }
     // What kept this one from giving signs in time may have kept the others too.
     if (away > (2 * timeout) / SIGNS_PER_TIMEOUT) {

@@ -108,8 +108,9 @@ export class SharedQueue {
     if (this.#isJoined) await this.#deregister(false);
   }
 
+  /** Its consumers come anew, unless they have; or they must go. @throws StorageError */
   async rejoin(): Promise<void> {
-    if (!this.#isJoined) return;
+    if (!this.#isJoined || this.#isIn) return;
     await this.#inTurn(async () => {
       this.#isJoined = (await this.#register(this.#isExclusive)) === 'joined';
     });
@@ -120,6 +121,12 @@ export class SharedQueue {
   get #note(): ConsumersNote | undefined {
     const note = readNote(this.#peers, this.queue.name);
     return note?.queue === this.queue.number ? note : undefined;
+  }
+
+  /** The note has this broker, and nobody is asked any more whether it may stay. */
+  get #isIn(): boolean {
+    const note = this.#note;
+    return note?.answers === null && note.brokers.includes(this.#peers.instance);
   }
 
   get #isTaken(): boolean {

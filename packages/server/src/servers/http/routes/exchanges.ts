@@ -13,6 +13,7 @@ import {
   publishedSchema,
 } from '../../../protocols/http/schemas/exchanges.ts';
 import { toMessage } from '../../../protocols/http/schemas/message.ts';
+import { definitionLimitsOf } from '../../../vhosts/definition-limits.ts';
 import { requireUnlocked } from '../locked-queues.ts';
 import { type Call, defineRoute, type Route, type Rule } from '../route.ts';
 import { IDEMPOTENCY, withIdempotencyKey } from './send.ts';
@@ -50,11 +51,12 @@ export const exchangeRoutes: readonly Route[] = [
     params: exchangeParams,
     body: exchangeInputSchema,
     responses: { 200: exchangeSchema, 201: exchangeSchema },
-    problems: ['QUEUE_EXISTS'],
-    handler: async ({ mq, params: { exchange: name }, body, reply, require }) => {
+    problems: ['QUEUE_EXISTS', 'LIMIT_REACHED'],
+    handler: async ({ broker, vhost, mq, params: { exchange: name }, body, reply, require }) => {
       // What nothing matches goes there.
       if (typeof body.alternateExchange === 'string') require('write', body.alternateExchange);
       const isNew = !mq.listExchanges().some((exchange) => exchange.name === name);
+      if (isNew) definitionLimitsOf(vhost, mq, broker.config.limits).take('exchanges');
       const exchange = await mq.createExchange({ name, ...body });
       void reply.status(isNew ? 201 : 200);
       return exchange;
@@ -140,10 +142,12 @@ export const exchangeRoutes: readonly Route[] = [
     rule: binding,
     body: bindingInputSchema,
     responses: { 204: null },
-    problems: ['EXCHANGE_NOT_FOUND', 'QUEUE_NOT_FOUND'],
+    problems: ['EXCHANGE_NOT_FOUND', 'QUEUE_NOT_FOUND', 'LIMIT_REACHED'],
     handler: async (call) => {
       requireEnds(call);
-      await call.mq.bind(call.body);
+      const { broker, mq, vhost } = call;
+      definitionLimitsOf(vhost, mq, broker.config.limits).takeBinding(call.body);
+      await mq.bind(call.body);
       return call.reply.status(204).send();
     },
   }),

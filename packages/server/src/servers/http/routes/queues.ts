@@ -11,6 +11,7 @@ import {
   queueSchema,
   queueSettingsInputSchema,
 } from '../../../protocols/http/schemas/queue.ts';
+import { definitionLimitsOf } from '../../../vhosts/definition-limits.ts';
 import { infosOf } from '../queue-infos.ts';
 import { type Call, defineRoute, type Route, type Rule } from '../route.ts';
 
@@ -43,10 +44,11 @@ export const queueRoutes: readonly Route[] = [
     params: queueParams,
     body: queueSettingsInputSchema.prefault({}),
     responses: { 200: queueSchema, 201: queueSchema },
-    problems: ['QUEUE_EXISTS', 'UNSUPPORTED'],
-    handler: async ({ mq, params: { queue: name }, body, reply, require }) => {
+    problems: ['QUEUE_EXISTS', 'LIMIT_REACHED', 'UNSUPPORTED'],
+    handler: async ({ broker, vhost, mq, params: { queue: name }, body, reply, require }) => {
       requireTarget(body, require);
-      const isNew = !mq.listQueues().some((queue) => queue.name === name);
+      const isNew = !mq.queueManager.hasQueue(name);
+      if (isNew) definitionLimitsOf(vhost, mq, broker.config.limits).take('queues');
       await mq.createQueue({ name, ...body });
       void reply.status(isNew ? 201 : 200);
       return queueBody(await mq.getQueueInfo(name));

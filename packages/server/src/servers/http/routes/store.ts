@@ -1,5 +1,7 @@
-import { webSocketChannel } from 'wherry/remote';
+import { StorageError } from 'wherry';
+import { type HostedMethod, webSocketChannel } from 'wherry/remote';
 import type { Action } from '../../../access/identity.ts';
+import type { BrokerContext } from '../context.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const EVERYTHING = '*';
@@ -24,9 +26,22 @@ export const storeRoutes: readonly Route[] = [
     check: ({ require }) => {
       for (const action of ACTIONS) require(action, EVERYTHING);
     },
-    connect: ({ mq, services, identity, request }, socket) => {
+    connect: ({ broker, mq, services, identity, request }, socket) => {
       const client = `${identity.name} at ${request.ip}`;
-      services.storeHosts.of(mq).accept(webSocketChannel(socket), { client });
+      const authorize = (method: HostedMethod): void => refuseSends(broker, method);
+      services.storeHosts.of(mq).accept(webSocketChannel(socket), { client, authorize });
     },
   }),
 ];
+
+/**
+ * What is stored already may be moved, as a dead letter is: consumers go on, which makes room.
+ * @throws StorageError while the broker takes no messages
+ */
+function refuseSends({ alarms }: BrokerContext, method: HostedMethod): void {
+  if (method !== 'publish') return;
+  const [alarm] = alarms.active();
+  if (alarm === undefined) return;
+  const message = `${alarm.detail} Nothing was stored.`;
+  throw new StorageError(message, { code: 'OVERLOADED', retriable: true });
+}

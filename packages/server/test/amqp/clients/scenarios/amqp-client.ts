@@ -5,7 +5,7 @@ import {
   type AMQPChannel,
   type AMQPMessage,
 } from '@cloudamqp/amqp-client';
-import { brokerUrl, deaths, eventually, Inbox, restartBroker, say } from './transcript.ts';
+import { brokerUrl, deaths, eventually, Inbox, play, restartBroker, say } from './transcript.ts';
 
 const url = brokerUrl();
 const client = new AMQPClient(url);
@@ -235,14 +235,14 @@ async function crash(): Promise<void> {
   say('after the crash', { body: after.bodyString(), redelivered: after.redelivered });
 }
 
-await topology();
-await publishAndGet();
-await consume();
-await limitsAndDeadLetters();
-await returnedAndRpc();
-await exclusiveAndCancel();
-await transactions();
-await errors();
-await crash();
-say('end');
-process.exit();
+await play(
+  topology,
+  publishAndGet,
+  consume,
+  limitsAndDeadLetters,
+  returnedAndRpc,
+  exclusiveAndCancel,
+  transactions,
+  errors,
+  crash,
+);

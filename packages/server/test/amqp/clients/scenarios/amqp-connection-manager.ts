@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
 import { connect } from 'amqp-connection-manager';
-import { brokerUrl, eventually, Inbox, restartBroker, say } from './transcript.ts';
+import { brokerUrl, eventually, Inbox, play, restartBroker, say } from './transcript.ts';
 
 const url = brokerUrl();
 const connection = connect([url], {
@@ -150,12 +150,6 @@ async function crash(): Promise<void> {
   say('sent later', { confirm: await later, body: body(await inbox.next()) });
 }
 
-await publishAndConsume();
-await limits();
-await prioritiesAndRpc();
-await exclusiveQueue();
-await refused();
-await crash();
-await connection.close();
-say('end');
-process.exit();
+await play(publishAndConsume, limits, prioritiesAndRpc, exclusiveQueue, refused, crash, () =>
+  connection.close(),
+);

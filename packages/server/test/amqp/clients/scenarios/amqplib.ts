@@ -6,7 +6,7 @@ import amqp, {
   type ConsumeMessage,
   type Message,
 } from 'amqplib';
-import { brokerUrl, deaths, eventually, Inbox, restartBroker, say } from './transcript.ts';
+import { brokerUrl, deaths, eventually, Inbox, play, restartBroker, say } from './transcript.ts';
 
 const url = brokerUrl();
 const text = (message: Message | false): string | false => message && message.content.toString();
@@ -346,15 +346,15 @@ async function recovery(): Promise<void> {
   await recovering.close();
 }
 
-await topology();
-await publishAndGet();
-await consumeWithPrefetch();
-await limitsAndDeadLetters();
-await routing();
-await rpc();
-await exclusiveAndCancel();
-await errors();
-await largeAndMany();
-await recovery();
-say('end');
-process.exit();
+await play(
+  topology,
+  publishAndGet,
+  consumeWithPrefetch,
+  limitsAndDeadLetters,
+  routing,
+  rpc,
+  exclusiveAndCancel,
+  errors,
+  largeAndMany,
+  recovery,
+);

@@ -77,11 +77,15 @@ def main():
         tell("chained", chain(add.s(1, 2), add.s(10), add.s(100))())
         tell("group", group(add.s(n, n) for n in range(5))())
         tell("later", add.apply_async([1, 1], countdown=0.2))
+        # The worker may have 4 in hand, and raises that for those whose time has not come.
+        for n in range(8):
+            add.apply_async([n, n], countdown=600)
+        tell("while many wait", add.delay(3, 4))
         tell("routed", whence.apply_async(queue="celery.urgent", priority=5))
         tell("late acknowledgement", whence.delay())
-        say("ping", replies=app.control.ping(timeout=1, limit=1))
+        say("ping", replies=app.control.ping(timeout=10, limit=1))
         say("queues", names=sorted(
-            queue["name"] for queue in app.control.inspect(timeout=1, limit=1).active_queues()["worker@localhost"]
+            queue["name"] for queue in app.control.inspect(timeout=10, limit=1).active_queues()["worker@localhost"]
         ))
         say("purge", messages=app.control.purge())
         restart_broker()

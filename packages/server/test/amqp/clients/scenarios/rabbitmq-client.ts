@@ -1,7 +1,7 @@
 /** rabbitmq-client, which reconnects by itself and sets up again what publishers and consumers need. */
 import EventEmitter, { once } from 'node:events';
 import { type AsyncMessage, type Channel, Connection, ConsumerStatus } from 'rabbitmq-client';
-import { brokerUrl, deaths, eventually, Inbox, restartBroker, say } from './transcript.ts';
+import { brokerUrl, deaths, eventually, Inbox, play, restartBroker, say } from './transcript.ts';
 
 const url = brokerUrl();
 const connection = new Connection({ url, retryLow: 50, retryHigh: 200 });
@@ -245,13 +245,13 @@ async function crash(): Promise<void> {
   say('publishes again', { body: (await inbox.next()).body });
 }
 
-await publishAndGet();
-await consume();
-await limitsAndDeadLetters();
-await returnedAndRpc();
-await exclusiveAndCancel();
-await transactions();
-await errors();
-await crash();
-say('end');
-process.exit();
+await play(
+  publishAndGet,
+  consume,
+  limitsAndDeadLetters,
+  returnedAndRpc,
+  exclusiveAndCancel,
+  transactions,
+  errors,
+  crash,
+);

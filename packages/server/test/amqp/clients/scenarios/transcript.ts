@@ -13,6 +13,13 @@ export function say(step: string, facts: object = {}): void {
   console.log(JSON.stringify({ step, ...facts }));
 }
 
+/** Plays the scenario, act by act, and ends the process, whatever connections are still open. */
+export async function play(...acts: readonly (() => Promise<void>)[]): Promise<never> {
+  for (const act of acts) await act();
+  say('end');
+  process.exit();
+}
+
 /** Has the broker killed and started again. @returns when it listens again */
 export async function restartBroker(): Promise<void> {
   console.log(JSON.stringify({ request: 'restart' }));

@@ -7,17 +7,11 @@ import {
   hasPropertiesKey,
   propertiesKey,
 } from '../../../../protocols/management/definition-rows.ts';
-import {
-  listed,
-  listedSchema,
-  listQuery,
-  type Row,
-  rowSchema,
-  rowsSchema,
-} from '../../../../protocols/management/listing.ts';
+import { type Row, rowSchema, rowsSchema } from '../../../../protocols/management/listing.ts';
 import { type BindingBody, bindingBody } from '../../../../protocols/management/requests.ts';
 import { type Call, defineRoute, type Route } from '../../route.ts';
-import { exchangeIn, inEachVhost, MANAGEMENT, may, sees, sideOf } from './common.ts';
+import { exchangeIn, MANAGEMENT, may, sees, sideOf } from './common.ts';
+import { listRoutes } from './lists.ts';
 
 type Ends = { readonly source: string; readonly destination: string };
 type Kind = AmqpBinding['destinationType'];
@@ -31,31 +25,7 @@ const oneParams: z.ZodType<Ends & { readonly properties: string }> = z.strictObj
 });
 
 export const managementBindingRoutes: readonly Route[] = [
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementBindings',
-    method: 'GET',
-    url: '/bindings',
-    summary: 'Bindings of all virtual hosts',
-    rule: { kind: 'authenticated' },
-    query: listQuery,
-    responses: { 200: listedSchema },
-    handler: async (call) => {
-      const rows = await inEachVhost(call, (side, vhost) => bindingRows(call, side, vhost));
-      return listed(rows, call.query);
-    },
-  }),
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementVhostBindings',
-    method: 'GET',
-    url: '/bindings/:vhost',
-    summary: 'Bindings of a virtual host',
-    rule: { kind: 'vhost' },
-    query: listQuery,
-    responses: { 200: listedSchema },
-    handler: async (call) => listed(bindingRows(call, await sideOf(call), call.vhost), call.query),
-  }),
+  ...listRoutes('Bindings', bindingRows),
   ...routesBetween('queue'),
   ...routesBetween('exchange'),
 ];

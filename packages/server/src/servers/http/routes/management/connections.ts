@@ -1,5 +1,6 @@
+import { isAllowed } from '../../../../access/permissions.ts';
 import { ThingNotFoundError } from '../../../../protocols/http/errors.ts';
-import type { AmqpConnection } from '../../../../protocols/management/amqp-side.ts';
+import type { AmqpConnection, AmqpVhostSide } from '../../../../protocols/management/amqp-side.ts';
 import {
   channelRow,
   connectionName,
@@ -15,15 +16,15 @@ import {
   rowsSchema,
 } from '../../../../protocols/management/listing.ts';
 import { namedParams } from '../../../../protocols/management/requests.ts';
-import { isAllowed } from '../../../../access/permissions.ts';
 import { type Call, defineRoute, type Route, type Rule } from '../../route.ts';
-import { amqpOf, inEachVhost, listenerOf, MANAGEMENT, vhostSide } from './common.ts';
+import { amqpOf, listenerOf, MANAGEMENT } from './common.ts';
+import { listRoutes } from './lists.ts';
 
 /** Who may not administer the broker sees what is its own. */
 const own: Rule = { kind: 'authenticated' };
 const one = { ...MANAGEMENT, url: '/connections/:name', params: namedParams, rule: own } as const;
 
-const FORCED = 'CONNECTION_FORCED: closed via the management API';
+const FORCED = 'closed via the management API';
 
 export const managementConnectionRoutes: readonly Route[] = [
   defineRoute({
@@ -92,28 +93,7 @@ export const managementConnectionRoutes: readonly Route[] = [
     responses: { 200: listedSchema },
     handler: (call) => listed(channelRows(call, seenConnections(call)), call.query),
   }),
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementConsumers',
-    method: 'GET',
-    url: '/consumers',
-    summary: 'AMQP consumers of this broker',
-    description: 'Of queues that the caller may read.',
-    rule: own,
-    responses: { 200: rowsSchema },
-    handler: (call) => inEachVhost(call, (_side, vhost) => consumerRows(call, vhost)),
-  }),
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementVhostConsumers',
-    method: 'GET',
-    url: '/consumers/:vhost',
-    summary: 'AMQP consumers of this broker in a virtual host',
-    description: 'Of queues that the caller may read.',
-    rule: { kind: 'vhost' },
-    responses: { 200: rowsSchema },
-    handler: (call) => consumerRows(call, call.vhost),
-  }),
+  ...listRoutes('Consumers', consumerRows, 'Of queues that the caller may read.'),
 ];
 
 /** Those of the caller; all of them for an administrator. */
@@ -145,15 +125,15 @@ function channelRows({ broker }: Call, connections: readonly AmqpConnection[]): 
   );
 }
 
-async function consumerRows({ broker, identity }: Call, vhost: string): Promise<Row[]> {
+function consumerRows({ broker, identity }: Call, side: AmqpVhostSide, vhost: string): Row[] {
   const listener = listenerOf(broker);
   const connections = new Map(
     amqpOf(broker)
       .connections()
       .map((each) => [each.id, each]),
   );
-  const consumers = (await vhostSide(broker, vhost)).consumers();
-  return consumers
+  return side
+    .consumers()
     .filter(({ queue }) => isAllowed(identity, vhost, 'read', queue))
     .map((consumer) => {
       const connection = connections.get(consumer.connectionId);

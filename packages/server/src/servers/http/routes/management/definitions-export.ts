@@ -21,7 +21,6 @@ export async function exportAll(broker: BrokerContext): Promise<Row> {
   const users = broker.access.accounts.listUsers();
   const names = broker.vhosts.names();
   const parts = await Promise.all(names.map((name) => partsOf(broker, name)));
-  const vhosts = await Promise.all(names.map((name) => broker.vhosts.describe(name)));
   return {
     rabbit_version: RABBITMQ_VERSION,
     rabbitmq_version: RABBITMQ_VERSION,
@@ -29,10 +28,10 @@ export async function exportAll(broker: BrokerContext): Promise<Row> {
     product_version: broker.version,
     notes: NOTES,
     users: users.map(userRow),
-    vhosts: vhosts.map(({ name, description }) => ({
-      name,
-      ...(description !== '' && { description }),
-    })),
+    vhosts: names.map((name) => {
+      const description = broker.vhosts.descriptionOf(name);
+      return { name, ...(description !== '' && { description }) };
+    }),
     permissions: users.flatMap(({ name, permissions }) =>
       permissions.map((permission) => permissionRow(name, permission)),
     ),
@@ -101,9 +100,6 @@ async function partsOf(broker: BrokerContext, vhost: string): Promise<Parts> {
 /** Of a queue that our own API has made, what AMQP would say for its settings. */
 function declaredArguments({ vhosts }: BrokerContext, vhost: string, queue: AmqpQueue): PlainTable {
   if (queue.isDeclared) return queue.arguments;
-  const found = vhosts
-    .find(vhost)
-    ?.listQueues()
-    .find(({ name }) => name === queue.name);
-  return found === undefined ? {} : argumentsOf(found.settings);
+  const mq = vhosts.find(vhost);
+  return mq === undefined ? {} : argumentsOf(mq.getQueue(queue.name).settings);
 }

@@ -25,6 +25,7 @@ import {
   readPolicy,
 } from '../../../../protocols/management/policies.ts';
 import { type BrokerContext, DEFAULT_VHOST } from '../../context.ts';
+import { VhostNotFoundError } from '../../../../vhosts/errors.ts';
 import { vhostSide } from './common.ts';
 
 /** Definitions that are stored at once: a store gathers what comes together. */
@@ -58,11 +59,7 @@ export class DefinitionsImport {
   async run(file: Readonly<Record<string, unknown>>): Promise<ImportReport> {
     for (const kind of KINDS) {
       const entries = file[kind];
-      if (!Array.isArray(entries)) continue;
-      if (this.#kinds.includes(kind)) await this.#takeAll(kind, entries);
-      else if (entries.length > 0) {
-        this.#leaveOut(kind, '', 'they are no part of a virtual host: POST /api/definitions');
-      }
+      if (Array.isArray(entries)) await this.#takeKind(kind, entries);
       // Queues must be there before their policies can be applied.
       if (kind === 'queues') await this.#applyPolicies();
     }
@@ -74,16 +71,19 @@ export class DefinitionsImport {
     };
   }
 
+  async #takeKind(kind: Kind, entries: readonly unknown[]): Promise<void> {
+    if (this.#kinds.includes(kind)) await this.#takeAll(kind, entries);
+    else if (entries.length > 0) {
+      this.#leaveOut(kind, '', 'they are no part of a virtual host: POST /api/definitions');
+    }
+  }
+
   async #takeAll(kind: Kind, entries: readonly unknown[]): Promise<void> {
     const read: Entries[Kind][] = entries.flatMap((entry) => this.#read(kind, entry));
     // Users one after the other, administrators first: without one there can be no others.
     const isOrdered = kind === 'users' || kind === 'permissions';
     const ordered = kind === 'users' ? administratorsFirst(read as Entries['users'][]) : read;
-    const step = isOrdered ? 1 : AT_ONCE;
-    for (let i = 0; i < ordered.length; i += step) {
-      const some = ordered.slice(i, i + step);
-      await Promise.all(some.map((entry) => this.#take(kind, entry)));
-    }
+    await inSteps(ordered, isOrdered ? 1 : AT_ONCE, (entry) => this.#take(kind, entry));
   }
 
   #read<K extends Kind>(kind: K, entry: unknown): Entries[K][] {
@@ -96,15 +96,10 @@ export class DefinitionsImport {
   }
 
   async #take<K extends Kind>(kind: K, entry: Entries[K]): Promise<void> {
-    try {
-      const handle = this.#handlers[kind] as (entry: Entries[K]) => Promise<void>;
-      await handle(entry);
-      this.#taken[kind] += 1;
-    } catch (error) {
-      // What went wrong otherwise goes wrong for the rest, too.
-      if (!(error instanceof MessageQueueError) || error instanceof StorageError) throw error;
-      this.#leaveOut(kind, nameOf(entry), error.message);
-    }
+    const handle = this.#handlers[kind] as (entry: Entries[K]) => Promise<void>;
+    const refusal = await refusalOf(() => handle(entry));
+    if (refusal === null) this.#taken[kind] += 1;
+    else this.#leaveOut(kind, nameOf(entry), refusal);
   }
 
   readonly #handlers: Handlers = {
@@ -134,6 +129,10 @@ export class DefinitionsImport {
     },
     permissions: async (permission) => {
       const { user, vhost } = permission;
+      // As where one permission is put: rights in a name that was mistyped are seen by nobody.
+      if ((await this.#broker.vhosts.opened(vhost)) === undefined) {
+        throw new VhostNotFoundError(vhost);
+      }
       const changed = permissionOf(user, vhost, permission);
       await this.#broker.access.accounts.editPermissions(user, (present) => [
         ...present.filter((one) => one.vhost !== vhost),
@@ -175,20 +174,15 @@ export class DefinitionsImport {
     const applied = new Map<ReadPolicy, number>();
     for (const [vhost, policies] of this.#policies) {
       const side = await vhostSide(this.#broker, vhost);
-      for (const queue of side.queues()) {
+      await inSteps(side.queues(), AT_ONCE, async (queue) => {
         const read = policyFor(queue, policies, matchesGlob);
-        if (read === undefined) continue;
+        if (read === undefined) return;
         const settings = effectiveSettings(queue, read.settings);
-        if (Object.keys(settings).length === 0) continue;
-        try {
-          await side.applyPolicy(queue.name, settings);
-          applied.set(read, (applied.get(read) ?? 0) + 1);
-        } catch (error) {
-          if (!(error instanceof MessageQueueError)) throw error;
-          const { name } = read.policy;
-          this.#leaveOut('policies', name, `queue '${queue.name}': ${error.message}`);
-        }
-      }
+        if (Object.keys(settings).length === 0) return;
+        const refusal = await refusalOf(() => side.applyPolicy(queue.name, settings));
+        if (refusal === null) applied.set(read, (applied.get(read) ?? 0) + 1);
+        else this.#leaveOut('policies', read.policy.name, `queue '${queue.name}': ${refusal}`);
+      });
     }
     for (const read of [...this.#policies.values()].flat()) {
       const detail =
@@ -225,6 +219,28 @@ export class DefinitionsImport {
   #leaveOutKind(kind: string, entries: unknown, why: string): void {
     if (!Array.isArray(entries)) return;
     for (const entry of entries) this.#leaveOut(kind, nameOf(entry), why);
+  }
+}
+
+/** Works on so many items at once. */
+async function inSteps<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  for (let i = 0; i < items.length; i += atOnce) {
+    await Promise.all(items.slice(i, i + atOnce).map(work));
+  }
+}
+
+/** @returns why it was refused; null: it was not @throws what goes wrong for the rest, too */
+async function refusalOf(work: () => Promise<void>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    if (!(error instanceof MessageQueueError) || error instanceof StorageError) throw error;
+    return error.message;
   }
 }
 

@@ -1,4 +1,5 @@
 import { ExchangeNotFoundError } from 'wherry';
+import * as z from 'zod';
 import { InvalidRequestError } from '../../../../protocols/http/errors.ts';
 import type { AmqpExchange, AmqpVhostSide } from '../../../../protocols/management/amqp-side.ts';
 import {
@@ -7,52 +8,21 @@ import {
   defaultBinding,
   exchangeRow,
 } from '../../../../protocols/management/definition-rows.ts';
-import {
-  listed,
-  listedSchema,
-  listQuery,
-  type Row,
-  rowSchema,
-  rowsSchema,
-} from '../../../../protocols/management/listing.ts';
+import { type Row, rowSchema, rowsSchema } from '../../../../protocols/management/listing.ts';
 import {
   deletionQuery,
   exchangeBody,
   namedParams,
   publishBody,
 } from '../../../../protocols/management/requests.ts';
-import * as z from 'zod';
 import { type Call, defineRoute, type Route } from '../../route.ts';
-import { exchangeIn, inEachVhost, MANAGEMENT, may, sees, sideOf } from './common.ts';
+import { exchangeIn, MANAGEMENT, may, sees, sideOf } from './common.ts';
+import { listRoutes } from './lists.ts';
 
 const one = { ...MANAGEMENT, url: '/exchanges/:vhost/:name', params: namedParams } as const;
 
 export const managementExchangeRoutes: readonly Route[] = [
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementExchanges',
-    method: 'GET',
-    url: '/exchanges',
-    summary: 'Exchanges of all virtual hosts',
-    rule: { kind: 'authenticated' },
-    query: listQuery,
-    responses: { 200: listedSchema },
-    handler: async (call) => {
-      const rows = await inEachVhost(call, (side, vhost) => exchangeRows(call, side, vhost));
-      return listed(rows, call.query);
-    },
-  }),
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementVhostExchanges',
-    method: 'GET',
-    url: '/exchanges/:vhost',
-    summary: 'Exchanges of a virtual host',
-    rule: { kind: 'vhost' },
-    query: listQuery,
-    responses: { 200: listedSchema },
-    handler: async (call) => listed(exchangeRows(call, await sideOf(call), call.vhost), call.query),
-  }),
+  ...listRoutes('Exchanges', exchangeRows),
   defineRoute({
     ...one,
     id: 'managementExchange',

@@ -1,18 +1,12 @@
 import { QueueNotFoundError } from 'wherry';
 import { deadLetterTarget } from '../../../../access/permissions.ts';
+import type { AmqpVhostSide } from '../../../../protocols/management/amqp-side.ts';
 import {
   bindingRow,
   defaultBinding,
   queueRow,
 } from '../../../../protocols/management/definition-rows.ts';
-import {
-  listed,
-  listedSchema,
-  listQuery,
-  type Row,
-  rowSchema,
-  rowsSchema,
-} from '../../../../protocols/management/listing.ts';
+import { type Row, rowSchema, rowsSchema } from '../../../../protocols/management/listing.ts';
 import { messageRow } from '../../../../protocols/management/message-rows.ts';
 import {
   deletionQuery,
@@ -20,17 +14,10 @@ import {
   namedParams,
   queueBody,
 } from '../../../../protocols/management/requests.ts';
+import { countFitting } from '../../fitting.ts';
 import { type Call, defineRoute, type Route } from '../../route.ts';
-import {
-  inEachVhost,
-  MANAGEMENT,
-  may,
-  NODE,
-  queueInfos,
-  sees,
-  sideOf,
-  vhostSide,
-} from './common.ts';
+import { MANAGEMENT, may, NODE, queueInfos, sees, sideOf } from './common.ts';
+import { listRoutes } from './lists.ts';
 
 const one = { ...MANAGEMENT, url: '/queues/:vhost/:name', params: namedParams } as const;
 
@@ -42,31 +29,7 @@ const GET_MODES = {
 } as const;
 
 export const managementQueueRoutes: readonly Route[] = [
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementQueues',
-    method: 'GET',
-    url: '/queues',
-    summary: 'Queues of all virtual hosts',
-    rule: { kind: 'authenticated' },
-    query: listQuery,
-    responses: { 200: listedSchema },
-    handler: async (call) => {
-      const rows = await inEachVhost(call, (_side, vhost) => queueRows(call, vhost));
-      return listed(rows, call.query);
-    },
-  }),
-  defineRoute({
-    ...MANAGEMENT,
-    id: 'managementVhostQueues',
-    method: 'GET',
-    url: '/queues/:vhost',
-    summary: 'Queues of a virtual host',
-    rule: { kind: 'vhost' },
-    query: listQuery,
-    responses: { 200: listedSchema },
-    handler: async (call) => listed(await queueRows(call, call.vhost), call.query),
-  }),
+  ...listRoutes('Queues', queueRows),
   defineRoute({
     ...one,
     id: 'managementQueue',
@@ -173,8 +136,11 @@ export const managementQueueRoutes: readonly Route[] = [
 ];
 
 /** Those that the caller may do something to. */
-async function queueRows({ broker, identity }: Call, vhost: string): Promise<Row[]> {
-  const side = await vhostSide(broker, vhost);
+async function queueRows(
+  { broker, identity }: Call,
+  side: AmqpVhostSide,
+  vhost: string,
+): Promise<Row[]> {
   const queues = side.queues().filter(({ name }) => sees(identity, vhost, name));
   const byName = new Map(queues.map((queue) => [queue.name, queue]));
   const infos = await queueInfos(broker, vhost, [...byName.keys()]);
@@ -184,27 +150,21 @@ async function queueRows({ broker, identity }: Call, vhost: string): Promise<Row
 type GetCall = Call<{ name: string }, unknown, ReturnType<typeof getBody.parse>>;
 
 async function getMessages(call: GetCall): Promise<Row[]> {
-  const { params, body, services, reply, mq } = call;
+  const { body, services, reply, mq } = call;
+  const { name } = call.params;
+  const { encoding, truncate = Infinity } = body;
+  const bytesMax = services.limits.bodyBytes;
   services.bytes.check();
-  const messages = await (
-    await sideOf(call)
-  ).get(params.name, {
-    count: body.count,
-    bytesMax: services.limits.bodyBytes,
-    mode: GET_MODES[body.ackmode],
-  });
+  const side = await sideOf(call);
+  const count = await countFitting(mq, name, body.count, bytesMax);
+  // Asked before: what goes wrong afterwards would lose what was taken out.
+  const { ready } = await mq.getQueueInfo(name);
+  const messages = await side.get(name, { count, bytesMax, mode: GET_MODES[body.ackmode] });
   services.holdFor(
     reply,
     messages.reduce((sum, { payload }) => sum + payload.length, 0),
   );
-  const mode = GET_MODES[body.ackmode];
-  const { ready } = await mq.getQueueInfo(params.name);
-  const behind = mode === 'requeue' ? Math.max(0, ready - messages.length) : ready;
   return messages.map((message, i) =>
-    messageRow(message, {
-      encoding: body.encoding,
-      truncate: body.truncate ?? Infinity,
-      behind: behind + messages.length - 1 - i,
-    }),
+    messageRow(message, { encoding, truncate, behind: Math.max(0, ready - 1 - i) }),
   );
 }

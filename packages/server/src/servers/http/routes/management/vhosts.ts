@@ -1,4 +1,3 @@
-import type { QueueInfo } from 'wherry';
 import { ForbiddenError } from '../../../../access/errors.ts';
 import { mayEnter } from '../../../../access/permissions.ts';
 import { vhostParams } from '../../../../protocols/http/schemas/access.ts';
@@ -7,6 +6,7 @@ import { type Row, rowSchema, rowsSchema } from '../../../../protocols/managemen
 import { vhostBody } from '../../../../protocols/management/requests.ts';
 import { VhostNotFoundError } from '../../../../vhosts/errors.ts';
 import { type BrokerContext, DEFAULT_VHOST } from '../../context.ts';
+import { infosOf } from '../../queue-infos.ts';
 import { defineRoute, type Route } from '../../route.ts';
 import { MANAGEMENT, NODE } from './common.ts';
 
@@ -71,10 +71,13 @@ export const managementVhostRoutes: readonly Route[] = [
 ];
 
 async function vhostRow({ vhosts }: BrokerContext, name: string): Promise<Row> {
-  const { description } = await vhosts.describe(name);
-  const mq = vhosts.find(name);
+  const mq = await vhosts.opened(name);
   if (mq === undefined) throw new VhostNotFoundError(name);
-  const infos: readonly QueueInfo[] = await mq.listQueueInfo();
+  const description = vhosts.descriptionOf(name);
+  const infos = await infosOf(
+    mq,
+    mq.listQueues().map((queue) => queue.name),
+  );
   return {
     name,
     description,
