@@ -171,5 +171,5 @@ test('a connection counts its consumers until they end', async (t) => {
   assert.equal(host!.consumers.size, 0);
   for (let i = 0; i < 5; i++) host!.consumers.add({});
   consume(1);
-  await client.expectClose(530, /maximum \(10000\) of consumers per connection/);
+  await client.expectClose(530, /maximum \(5\) of consumers per connection/);
 });
