@@ -107,6 +107,7 @@ export class MessageBroker {
     const turn = new Turn();
     let line: WaitingLine | null = null;
     let deliveries: Delivery<T>[] = [];
+    const unfollow = wait.waitMs > 0 ? this.#parts.wakeups.follow(queueName) : null;
     try {
       for (;;) {
         wait.signal?.throwIfAborted();
@@ -133,6 +134,7 @@ export class MessageBroker {
       }
     } finally {
       line?.leave(turn, deliveries.length > 0);
+      unfollow?.();
     }
   }
 

@@ -48,6 +48,15 @@ export class Wakeups {
     return this.#listen(this.#room, queueName, listener);
   }
 
+  /**
+   * For who listens again and again: a store that begins to follow a queue says that it may be ready,
+   * since it does not know what came before, and would say so at each turn.
+   * @returns how to stop
+   */
+  follow(queueName: string): () => void {
+    return this.onReady(queueName, () => {});
+  }
+
   close(): void {
     for (const stop of this.#stop) stop();
     for (const { stop } of this.#followed.values()) stop();

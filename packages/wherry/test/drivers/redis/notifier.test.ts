@@ -162,6 +162,18 @@ test('a hundred idle consumers cost some twenty commands per second', async (t) 
   }
 });
 
+test('whoever waits for one message asks the server once to be told', async (t) => {
+  const mq = await MessageQueueSystem.open({
+    storage: `${server.url}?prefix=${newPrefix()}`,
+    queues: [{ name: 'q' }],
+  });
+  t.after(() => mq.close());
+  const before = await commands('subscribe');
+  await Promise.all(['a', 'b'].map((id) => mq.receiveMessage('q', id, { waitMs: 500 })));
+  const asked = (await commands('subscribe')) - before;
+  assert.ok(asked <= 2, `${asked} times`);
+});
+
 /** Commands per second that a server gets from its clients in one window. */
 async function rateOf(from: RedisServer): Promise<number> {
   const calls = async (): Promise<number> => {
