@@ -5,6 +5,9 @@ import { type CliIo, CommandLine } from './invocation.ts';
 import { Output } from './output.ts';
 import { buildProgram } from './program.ts';
 
+/** After a signal, how long a reader may take to read what is left. */
+const READER_GRACE_MS = 1_000;
+
 /**
  * Runs one command line.
  * @param argv what was typed after the program's name
@@ -22,7 +25,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
   } catch (error) {
     return failed(error, argv, io);
   } finally {
-    await drained(io.stdout);
+    await drained(io.stdout, io.signal);
     io.stdout.off('error', ignore);
     io.stderr.off('error', ignore);
   }
@@ -57,10 +60,16 @@ function usageMessage({ code, message }: CommanderError): string {
   return isGroup ? 'Name a subcommand; --help lists them.' : message.replace(/^error: /, '');
 }
 
-/** Help and versions are written without waiting: they must be out before the process ends. */
-function drained(stream: CliIo['stdout']): Promise<void> {
+/**
+ * Help and versions are written without waiting: they must be out before the process ends. A reader
+ * that takes nothing does not hold up one that was told to end.
+ */
+function drained(stream: CliIo['stdout'], signal: CliIo['signal']): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableEnded || stream.writableLength === 0) resolve();
-    else stream.write('', () => resolve());
+    if (stream.destroyed || stream.writableEnded || stream.writableLength === 0) return resolve();
+    stream.write('', () => resolve());
+    const giveUp = (): void => void setTimeout(resolve, READER_GRACE_MS).unref();
+    if (signal?.aborted === true) giveUp();
+    else signal?.addEventListener('abort', giveUp, { once: true });
   });
 }
