@@ -15,6 +15,9 @@ import { runTestFile, type FileResult } from './test-file.ts';
 /** Milliseconds for one file; the longest suite has a budget far below it. */
 const fileTimeout = 300_000;
 
+/** Of the files that run side by side, so many wait at any time, for a server or for time to pass. */
+const waitingFiles = 1;
+
 /** A busy machine makes a test miss a deadline here and there. If more fail, it is not the machine. */
 const secondTriesMax = 3;
 
@@ -34,7 +37,7 @@ async function main(names: readonly string[]): Promise<number> {
 
   const isNarrow = names.length > 0;
   const results = new Map<string, FileResult>();
-  await runEach(files, availableParallelism(), async (file) => {
+  await runEach(files, availableParallelism() + waitingFiles, async (file) => {
     const result = await runTestFile(join(root, file), fileTimeout);
     results.set(file, result);
     printFile(`${results.size}/${files.length}`, file, result, isNarrow);
