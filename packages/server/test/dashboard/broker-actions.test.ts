@@ -80,7 +80,7 @@ test('users, tokens and virtual hosts come and go; who logs in sees what they ma
   // The door is closed: from now on everybody logs in.
   await page.getByRole('heading', { name: 'Wherry' }).waitFor();
   assert.deepEqual(await seriousFindings(page), []);
-  await page.getByLabel('User').fill('ada');
+  await page.getByRole('textbox', { name: 'User' }).fill('ada');
   await page.getByLabel('Password').fill('wrong horse');
   await button(page, 'Log in').click();
   await page.getByRole('alert').locator('.problem').waitFor();
@@ -125,7 +125,7 @@ test('users, tokens and virtual hosts come and go; who logs in sees what they ma
   await page.reload();
   await button(page, 'New user').waitFor();
   await button(page, /Log out/).click();
-  await page.getByLabel('User').fill('bob');
+  await page.getByRole('textbox', { name: 'User' }).fill('bob');
   await page.getByLabel('Password').fill('battery staple');
   await button(page, 'Log in').click();
   await page.getByRole('heading', { level: 1 }).waitFor();
@@ -145,7 +145,7 @@ test('whoever may enter one virtual host only lands there, and sees no more than
   await admin('PUT', '/users/carol', { password: 'battery staple', permissions });
   const page = await newPage(t, browser);
   await page.goto(`${guarded.url}/`);
-  await page.getByLabel('User').fill('carol');
+  await page.getByRole('textbox', { name: 'User' }).fill('carol');
   await page.getByLabel('Password').fill('battery staple');
   await button(page, 'Log in').click();
   await page.getByRole('link', { name: 'seen', exact: true }).click();

@@ -108,7 +108,7 @@ test('fifty hostile texts in every field are shown as what they are, and run not
     if (!request.url().startsWith(broker.url)) foreign.push(request.url());
   });
   await page.goto(broker.url);
-  await page.getByLabel('User').fill(ADMIN.name);
+  await page.getByRole('textbox', { name: 'User' }).fill(ADMIN.name);
   await page.getByLabel('Password').fill(ADMIN.password);
   await page.getByRole('button', { name: 'Log in' }).click();
   const [first] = HOSTILE_TEXTS as [string];
@@ -149,7 +149,7 @@ test('fifty hostile texts in every field are shown as what they are, and run not
 test('a queue of each hostile name shows its messages, with payload, headers and deaths', async (t) => {
   page = await newPage(t, browser);
   await page.goto(broker.url);
-  await page.getByLabel('User').fill(ADMIN.name);
+  await page.getByRole('textbox', { name: 'User' }).fill(ADMIN.name);
   await page.getByLabel('Password').fill(ADMIN.password);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByText('Deepest queues').waitFor();
