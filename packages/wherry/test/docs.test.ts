@@ -199,15 +199,15 @@ test('errors.md lists every class, and every code with the class that has it', (
 });
 
 test('errors.md lists every code that only the broker has, and that only the command line has', () => {
-  const library = codesIn(LIBRARY);
+  const embedded = codesIn(LIBRARY);
   const broker = firstCells(rowsBelow('## At a broker'));
   const commands = firstCells(rowsBelow('## On the command line'));
   const server = codesIn(/^packages\/(?!wherry\/)[^/]+\/src\//);
-  assert.deepEqual(sorted([...library, ...broker, ...commands]), [
-    ...sorted([...library, ...server, ...codesIn(/^packages\/wherry\/src\/cli\//)]),
+  assert.deepEqual(sorted([...embedded, ...broker, ...commands]), [
+    ...sorted([...embedded, ...server, ...codesIn(/^packages\/wherry\/src\/cli\//)]),
   ]);
   assert.deepEqual(
-    broker.filter((code) => library.includes(code) || !server.includes(code)),
+    broker.filter((code) => embedded.includes(code) || !server.includes(code)),
     [],
   );
 });

@@ -81,17 +81,20 @@ function finish(channel: ChannelState, assembly: ContentAssembly): void {
   channel.assembly = null;
   const { broker, vhost } = channel.host;
   broker.traffic.published++;
-  const queues = route(channel, assembly);
+  const routingKeys = storedKeys(assembly);
+  deliverReplies(channel, assembly, routingKeys);
+  const queues = route(channel, assembly, routingKeys);
   const message = assembly.message();
-  const returned = assembly.args.mandatory ? contentOf(assembly) : null;
-  const mayBeLate = queues.length === 0 && vhost.port.supports.shared && !isReply(assembly);
   const { confirms, transaction } = channel;
+  const mayReachNone = queues.length === 0 || transaction !== null;
+  const returned = assembly.args.mandatory && mayReachNone ? contentOf(assembly) : null;
+  const mayBeLate = queues.length === 0 && routingKeys.length > 0 && vhost.port.supports.shared;
   if (transaction !== null) {
     const routed = (to: readonly string[]): RoutedMessage => ({
       queues: to,
       message: fitted(channel, to, message),
     });
-    const again = mayBeLate ? () => routed(queuesOf(channel, assembly)) : null;
+    const again = mayBeLate ? () => routed(route(channel, assembly, routingKeys)) : null;
     transaction.publish({ ...routed(queues), returned, again });
     return;
   }
@@ -99,7 +102,6 @@ function finish(channel: ChannelState, assembly: ContentAssembly): void {
   if (mayBeLate) {
     const { exchange } = assembly.args;
     const { headers } = assembly.direction!;
-    const routingKeys = assembly.direction!.routingKeys.filter((key) => !isReplyName(key));
     channel.unrouted ??= new Unrouted(channel, concludeLate);
     const unrouted = { tag, exchange, routingKeys, headers, message, returned };
     if (channel.unrouted.hold(unrouted)) return;
@@ -133,36 +135,38 @@ function concludeLate(
   else notStored(channel, tag, queues, error);
 }
 
-/** @returns the queues; replies that nobody stores are delivered at once */
-function route(channel: ChannelState, assembly: ContentAssembly): readonly string[] {
-  const { replyTo } = channel.host.vhost;
-  if (assembly.args.exchange === '') {
-    // As if it had reached no queue: so they come back when they are mandatory.
-    for (const key of assembly.direction!.routingKeys) {
-      if (isReplyName(key)) replyTo.deliver(key, contentOf(assembly));
-    }
-  }
-  return queuesOf(channel, assembly);
+/** The routing keys without those of clients that wait for a reply, which nobody stores. */
+function storedKeys({ args, direction }: ContentAssembly): readonly string[] {
+  const { routingKeys } = direction!;
+  if (args.exchange !== '' || !routingKeys.some(isReplyName)) return routingKeys;
+  return routingKeys.filter((key) => !isReplyName(key));
 }
 
-/** Whether it goes to nobody but clients that wait for it. */
-function isReply({ args, direction }: ContentAssembly): boolean {
-  return args.exchange === '' && direction!.routingKeys.every(isReplyName);
+/** To whoever waits for it. It counts as what reached no queue: mandatory ones come back. */
+function deliverReplies(
+  { host }: ChannelState,
+  assembly: ContentAssembly,
+  stored: readonly string[],
+): void {
+  const { routingKeys } = assembly.direction!;
+  if (stored.length === routingKeys.length) return;
+  for (const key of routingKeys) {
+    if (isReplyName(key)) host.vhost.replyTo.deliver(key, contentOf(assembly));
+  }
 }
 
 /** @throws AmqpError 404 */
-function queuesOf({ host }: ChannelState, { args, direction }: ContentAssembly): readonly string[] {
+function route(
+  { host }: ChannelState,
+  { args, direction }: ContentAssembly,
+  routingKeys: readonly string[],
+): readonly string[] {
   const { name, port } = host.vhost;
-  const { exchange } = args;
-  const { headers, routingKeys } = direction!;
+  if (routingKeys.length === 0) return [];
   try {
-    if (exchange !== '' || !routingKeys.some(isReplyName)) {
-      return port.route(exchange, routingKeys, headers);
-    }
-    const stored = routingKeys.filter((key) => !isReplyName(key));
-    return stored.length === 0 ? [] : port.route(exchange, stored, headers);
+    return port.route(args.exchange, routingKeys, direction!.headers);
   } catch (error) {
-    if (error instanceof ExchangeNotFoundError) throw notFound('exchange', exchange, name);
+    if (error instanceof ExchangeNotFoundError) throw notFound('exchange', args.exchange, name);
     throw error;
   }
 }

@@ -35,6 +35,7 @@ export class Unrouted {
   readonly #channel: ChannelState;
   readonly #conclude: Conclude;
   readonly #waiting = new Set<UnroutedMessage>();
+  #isAsking = false;
 
   constructor(channel: ChannelState, conclude: Conclude) {
     this.#channel = channel;
@@ -48,12 +49,13 @@ export class Unrouted {
     host.hold(memoryOf(unrouted.message));
     outstanding.begin();
     this.#waiting.add(unrouted);
-    if (this.#waiting.size === 1) void this.#ask();
+    if (!this.#isAsking) void this.#ask();
     return true;
   }
 
   async #ask(): Promise<void> {
     const { late, port } = this.#channel.host.vhost;
+    this.#isAsking = true;
     // At once, or a message that is published next would overtake those that wait.
     const unwatch = port.watch(() => this.#retry());
     while (this.#waiting.size > 0) {
@@ -71,14 +73,15 @@ export class Unrouted {
       }
     }
     unwatch();
+    this.#isAsking = false;
   }
 
   #retry(): void {
     const { port } = this.#channel.host.vhost;
     for (const unrouted of this.#waiting) {
       const { exchange, routingKeys, headers } = unrouted;
-      // The exchange may be what was deleted.
-      if (exchange !== '' && port.findExchange(exchange) === undefined) continue;
+      // The exchange may be what was deleted, and made again for exchanges only.
+      if (exchange !== '' && port.findExchange(exchange)?.internal !== false) continue;
       const queues = port.route(exchange, routingKeys, headers);
       if (queues.length > 0) this.#end(unrouted, queues, null);
     }
