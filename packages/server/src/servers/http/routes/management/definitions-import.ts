@@ -60,6 +60,7 @@ export class DefinitionsImport {
     for (const kind of KINDS) {
       const entries = file[kind];
       if (Array.isArray(entries)) await this.#takeKind(kind, entries);
+      else if (entries !== undefined) this.#leaveOut(kind, '', `${kind} is no list`);
       // Queues must be there before their policies can be applied.
       if (kind === 'queues') await this.#applyPolicies();
     }
