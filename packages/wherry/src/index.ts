@@ -24,6 +24,9 @@ export {
   brokerPort,
   type HeldMessage,
   type PortItem,
+  type PortTake,
+  type PortTaken,
+  type PortTaker,
 } from './core/broker-port.ts';
 export type * from './core/driver.ts';
 export { NEVER } from './core/driver.ts';

@@ -8,6 +8,7 @@ import type {
   QueueRef,
   StoredMessage,
   TakeRequest,
+  TakeResult,
   TopologyChange,
 } from './driver.ts';
 import { QueueFullError, QueueNotFoundError, ValidationError } from './errors.ts';
@@ -38,6 +39,25 @@ export interface PortItem {
   readonly queues: readonly string[];
   readonly message: NewMessage;
 }
+
+/** As whom messages are taken, how many, and for how many milliseconds. */
+export type PortTake = Pick<TakeRequest, 'consumerId' | 'max' | 'leaseDuration' | 'bound'>;
+
+export interface PortTaken {
+  readonly messages: readonly HeldMessage[];
+  /** With how many milliseconds to wait for a rate limit, or null. */
+  readonly retryIn: number | null;
+}
+
+/** Somebody who is given what arrives in a queue, as it arrives. */
+export interface PortTaker {
+  /** Asked when messages are there that nobody has: how many it takes now. */
+  room(): number;
+  /** Told what it got, soon after each time that it had room. */
+  taken(taken: PortTaken): void;
+}
+
+const NOTHING: PortTaken = { messages: [], retryIn: null };
 
 export interface BrokerPortParts {
   readonly driver: Driver;
@@ -223,32 +243,43 @@ export class BrokerPort {
    * @returns with how many milliseconds to wait for a rate limit, or null
    * @throws QueueNotFoundError, StorageError
    */
-  async take(
-    queue: string,
-    request: Pick<TakeRequest, 'consumerId' | 'max' | 'leaseDuration' | 'bound'>,
-  ): Promise<{ readonly messages: readonly HeldMessage[]; readonly retryIn: number | null }> {
-    const { driver, topology, sweeper, events, idleQueues } = this.#parts;
-    idleQueues.used(queue);
-    const { paused, maxRetries } = topology.queue(queue).settings;
-    if (paused) return { messages: [], retryIn: null };
+  async take(queue: string, request: PortTake): Promise<PortTaken> {
+    const full = this.#requestOf(queue, request);
+    if (full === null) return NOTHING;
+    return this.#handOut(full.queue, request, await this.#parts.driver.take(full));
+  }
+
+  /**
+   * Where the store can: takes messages of a queue in the very commit that makes them ready. `onReady`
+   * tells of what is not taken so.
+   * @param terms.leaseDuration milliseconds
+   * @returns how to stop
+   * @throws QueueNotFoundError
+   */
+  takeArrivals(queue: string, terms: Omit<PortTake, 'max'>, taker: PortTaker): () => void {
+    const { driver, topology } = this.#parts;
     const ref = topology.ref(queue);
-    // Where deliveries do not run out, nothing hangs on a count that a crash may lose.
-    const early = maxRetries >= RETRIES_MAX;
-    const { messages, retryIn } = await driver.take({ queue: ref, perGroup: 1, early, ...request });
-    if (messages.length === 0) return { messages: [], retryIn };
-    sweeper.expectWithin(request.leaseDuration);
-    const held: HeldMessage[] = [];
-    for (const stored of messages) {
-      const one = { queue: ref, id: stored.id, token: stored.lease.token, stored };
-      if (this.#mayHandOut(one)) held.push(one);
-    }
-    tellDelivered(events, queue, held, request);
-    return { messages: held, retryIn };
+    const stop = driver.takeArrivals?.(ref, {
+      request: () => {
+        if (topology.findQueue(queue) === undefined) return null;
+        const request = this.#requestOf(queue, { ...terms, max: 0 });
+        if (request?.early !== true) return null;
+        const max = taker.room();
+        return max > 0 ? { ...request, max } : null;
+      },
+      taken: (result) => taker.taken(this.#handOut(ref, terms, result)),
+    });
+    return stop ?? ((): void => {});
   }
 
   /** leased -> gone. */
   settle(held: HeldMessage, done: (error: Error | null) => void): void {
     this.#parts.settler.settle(held, (_held, error) => done(error));
+  }
+
+  /** leased -> gone, of a message that is not stored yet. @returns false: it has to be settled */
+  settleAtOnce(held: HeldMessage): boolean {
+    return this.#parts.settler.settleAtOnce(held);
   }
 
   /** leased -> back to its old place. @param as 'unstarted': nobody saw it, nothing counts */
@@ -308,6 +339,34 @@ export class BrokerPort {
   /** Asks this, too, how many consumers a queue has. @returns how to stop */
   countConsumersWith(count: (queue: string) => number): () => void {
     return this.#parts.queues.countConsumersWith(count);
+  }
+
+  /** @returns null: nothing may be taken @throws QueueNotFoundError */
+  #requestOf(queue: string, request: PortTake): TakeRequest | null {
+    const { topology, idleQueues } = this.#parts;
+    idleQueues.used(queue);
+    const { paused, maxRetries } = topology.queue(queue).settings;
+    if (paused) return null;
+    // Where deliveries do not run out, nothing hangs on a count that a crash may lose.
+    const early = maxRetries >= RETRIES_MAX;
+    return { queue: topology.ref(queue), perGroup: 1, early, ...request };
+  }
+
+  #handOut(
+    queue: QueueRef,
+    terms: Pick<PortTake, 'consumerId' | 'leaseDuration'>,
+    { messages, retryIn }: TakeResult,
+  ): PortTaken {
+    if (messages.length === 0) return { messages: [], retryIn };
+    const { sweeper, events } = this.#parts;
+    sweeper.expectWithin(terms.leaseDuration);
+    const held: HeldMessage[] = [];
+    for (const stored of messages) {
+      const one = { queue, id: stored.id, token: stored.lease.token, stored };
+      if (this.#mayHandOut(one)) held.push(one);
+    }
+    tellDelivered(events, queue.name, held, terms);
+    return { messages: held, retryIn };
   }
 
   #mayHandOut(held: HeldMessage): boolean {

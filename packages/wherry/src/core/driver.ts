@@ -11,10 +11,12 @@
  */
 import type { Death, Headers, Lease, MessageState, NewDeath } from './message.ts';
 import type { PayloadEncoding } from './payload-encoding.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { Housekeeper } from './housekeeper.ts';
 import type { QueueRef } from './queue-ref.ts';
 import type { Notifier, TopologyStore } from './topology-store.ts';
 
+export type { Capabilities } from './capabilities.ts';
 export { isTextual, type PayloadEncoding } from './payload-encoding.ts';
 export type { Housekeeper } from './housekeeper.ts';
 export type { QueueRef, RateLimit } from './queue-ref.ts';
@@ -180,6 +182,14 @@ export interface TakeResult {
   readonly retryIn: number | null;
 }
 
+/** Somebody who is given what arrives in a queue, as it arrives. Neither method may throw. */
+export interface ArrivalTaker {
+  /** Asked when messages are there that nobody has: what it takes of them now; null: nothing. */
+  request(): TakeRequest | null;
+  /** Answers each request, soon after it. */
+  taken(result: TakeResult): void;
+}
+
 export interface ReleaseItem {
   readonly receipt: Receipt;
   /** Milliseconds until it is available again; 0: back to its old place. `Infinity`: {@link NEVER}. */
@@ -260,27 +270,6 @@ export interface QueueCounts {
 /** Indexes into the call's array of those whose lease was not the present one. Mostly empty. */
 export type LostIndexes = readonly number[];
 
-/** What a store holds, as data. Core refuses what is not there, with the reason given. */
-export interface Capabilities {
-  /** What survives when a call has resolved: nothing, a process kill, or a power cut too. */
-  readonly durability: 'none' | 'process' | 'power';
-  /** Several processes may have it open at once. */
-  readonly shared: boolean;
-  /** `true`, or why a publish to several queues cannot be all or none. */
-  readonly atomicFanOut: true | string;
-  /** `true`, or why a batch cannot be all or none. */
-  readonly atomicBatch: true | string;
-  /** `true`, or why a caller's own transaction cannot carry a publish or a settle. */
-  readonly transactions: true | string;
-  /** `true`, or why a queue cannot be spread over several places. */
-  readonly partitions: true | string;
-  /**
-   * Another process that has the store open sees to what happens because time passes: it sweeps,
-   * keeps the schedules and deletes idle queues. Default false: every process that has it open does.
-   */
-  readonly managed?: boolean;
-}
-
 /**
  * A transaction that the caller has begun, in the same database as the store: what is done in it
  * happens when it commits, and never if it rolls back.
@@ -348,6 +337,21 @@ export interface Driver {
    * queue's limits allow. Promotes what is due.
    */
   take(request: TakeRequest): Promise<TakeResult>;
+
+  /**
+   * Where a store can: takes messages in the commit that makes them ready, instead of after it, as far
+   * as each taker of the queue asks for them. They are handed out before that commit is durable, as
+   * with `TakeRequest.early`; should it fail, they were never stored, and their receipts prove nothing.
+   * What is not taken so is told by the notifier, as ever.
+   * @returns how to stop
+   */
+  takeArrivals?(queue: QueueRef, taker: ArrivalTaker): () => void;
+
+  /**
+   * leased -> gone, where a message came by `takeArrivals` and is not stored yet: then it never is, and
+   * counts as published. @returns false: it has to be settled
+   */
+  settleAtOnce?(receipt: Receipt): boolean;
 
   /** leased -> gone. */
   settle(receipts: readonly Receipt[], options?: SettleOptions): Promise<LostIndexes>;

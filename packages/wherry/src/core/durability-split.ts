@@ -1,4 +1,5 @@
 import type {
+  ArrivalTaker,
   BrowsePage,
   BrowseRequest,
   Capabilities,
@@ -93,6 +94,14 @@ export class DurabilitySplit implements Driver {
 
   take(request: TakeRequest): Promise<TakeResult> {
     return this.#of(request.queue).take(request);
+  }
+
+  takeArrivals(queue: QueueRef, taker: ArrivalTaker): () => void {
+    return this.#of(queue).takeArrivals?.(queue, taker) ?? nothing;
+  }
+
+  settleAtOnce(receipt: Receipt): boolean {
+    return this.#of(receipt.queue).settleAtOnce?.(receipt) ?? false;
   }
 
   settle(receipts: readonly Receipt[], options?: SettleOptions): Promise<LostIndexes> {
@@ -285,3 +294,5 @@ async function scatter<Item, Outcome>(
   }
   return outcomes;
 }
+
+function nothing(): void {}

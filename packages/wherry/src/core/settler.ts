@@ -12,7 +12,7 @@ import {
   type Transaction,
 } from './driver.ts';
 import { type Duration, durationToMs } from './duration.ts';
-import { ClosedError, LeaseLostError, ValidationError } from './errors.ts';
+import { LeaseLostError, ValidationError } from './errors.ts';
 import { type Events, tellEvicted } from './events.ts';
 import type { Decision, Failure, FailurePolicy } from './failure-policy.ts';
 import type {
@@ -29,6 +29,7 @@ import type { NewDeath } from './message.ts';
 import { mayReturnTooMuch } from './queue.ts';
 import type { Replier } from './replier.ts';
 import type { Sweeper } from './sweeper.ts';
+import { SettlementNews } from './settlement-news.ts';
 import { joinTransaction } from './support.ts';
 import type { Topology } from './topology.ts';
 import type { Trimmer } from './trimmer.ts';
@@ -54,10 +55,12 @@ export class Settler implements Settling {
   readonly #settles: Batcher<SettleEntry>;
   readonly #releases: Batcher<ReleaseEntry>;
   readonly #moves: Batcher<MoveEntry>;
+  readonly #news: SettlementNews;
   #trimmer: Trimmer | null = null;
 
   constructor(parts: SettlerParts) {
     this.#parts = parts;
+    this.#news = new SettlementNews(parts.events, parts.replier);
     this.#settles = new Batcher((batch) => this.#runSettles(batch), MAX_BATCH, MAX_CALLS);
     this.#releases = new Batcher((batch) => this.#runReleases(batch), MAX_BATCH, MAX_CALLS);
     this.#moves = new Batcher((batch) => this.#runMoves(batch), MAX_BATCH, MAX_CALLS);
@@ -70,7 +73,15 @@ export class Settler implements Settling {
 
   /** leased -> gone. */
   settle<T extends Claim>(held: T, done: Done<T>, as: SettleEntry['as'] = 'acknowledged'): void {
-    this.#settles.add({ held, done: done as Done<Claim>, as });
+    if (this.settleAtOnce(held, as)) done(held, null);
+    else this.#settles.add({ held, done: done as Done<Claim>, as });
+  }
+
+  /** leased -> gone, where that takes no commit. @returns whether it did not */
+  settleAtOnce(held: Claim, as: SettleEntry['as'] = 'acknowledged'): boolean {
+    if (this.#parts.driver.settleAtOnce?.(held) !== true) return false;
+    this.#news.settled(held, as);
+    return true;
   }
 
   /** leased -> back, without a word about why. */
@@ -114,7 +125,7 @@ export class Settler implements Settling {
     if (decision.action === 'drop') {
       return this.settle(held, done, hasExpired ? 'expired' : 'dropped');
     }
-    if (hasExpired) this.#tell('expired', held);
+    if (hasExpired) this.#news.tell('expired', held);
     if (decision.action === 'retry') {
       this.#retry(held, decision, done);
     } else if (decision.action === 'move') {
@@ -151,7 +162,7 @@ export class Settler implements Settling {
    */
   async settleWithin(transaction: Transaction, held: Held): Promise<void> {
     const lost = await this.#parts.driver.settle([held], { transaction });
-    if (lost.length > 0) throw this.#lost(held, false);
+    if (lost.length > 0) throw this.#news.lost(held, false);
   }
 
   fail(delivery: Delivery, failure: Failure): Promise<void> {
@@ -177,7 +188,7 @@ export class Settler implements Settling {
     const askedAt = this.#parts.clock.now();
     const lost = await this.#parts.driver.extend([{ receipt: delivery, leaseDuration: ms }]);
     this.#parts.sweeper.expectWithin(ms);
-    if (lost.length > 0) throw this.#lost(delivery);
+    if (lost.length > 0) throw this.#news.lost(delivery);
     delivery.heldUntil = askedAt + ms;
   }
 
@@ -223,7 +234,11 @@ export class Settler implements Settling {
   ): void {
     this.#release(held, { delay, as: 'retry', suspect }, done, () => {
       const retryCount = held.stored.retryCount + 1;
-      this.#tell('retried', held, { delay, retryCount, ...(error === undefined ? {} : { error }) });
+      this.#news.tell('retried', held, {
+        delay,
+        retryCount,
+        ...(error === undefined ? {} : { error }),
+      });
     });
   }
 
@@ -237,9 +252,7 @@ export class Settler implements Settling {
     const delay = waitingFor === null ? Infinity : PARK_RETRY_MS;
     const as = started ? 'retry' : 'unstarted';
     this.#release(held, { delay, as, parked: death }, done, () => {
-      const queue = held.queue.name;
-      this.#parts.events.emit('parked', { queue, id: held.id, waitingFor, reason: death.reason });
-      this.#refuse(held, death);
+      this.#news.parked(held, waitingFor, death);
     });
   }
 
@@ -254,16 +267,9 @@ export class Settler implements Settling {
   }
 
   async #runSettles(batch: SettleEntry[]): Promise<void> {
-    const { driver, events } = this.#parts;
     const receipts = batch.map((entry) => this.#receiptOf(entry.held));
-    await this.#finish(batch, driver.settle(receipts), ({ held, as }) => {
-      events.count(held.queue.name, as);
-      const told = { queue: held.queue.name, id: held.id };
-      if (as === 'dropped') {
-        if (events.listens(as)) events.emit(as, { ...told, movedTo: null });
-        this.#refuse(held, { reason: 'rejected' });
-      } else if (events.listens(as)) events.emit(as, told);
-      if (as === 'expired') this.#refuse(held, { reason: 'expired' });
+    await this.#finish(batch, this.#parts.driver.settle(receipts), ({ held, as }) => {
+      this.#news.settled(held, as);
     });
   }
 
@@ -310,8 +316,9 @@ export class Settler implements Settling {
           this.#trim(target);
         }
         tellEvicted(this.#parts.events, outcome.evicted);
-        this.#moved(entry);
-      } else if (outcome.status === 'lost') entry.done(entry.held, this.#lost(entry.held));
+        this.#news.moved(entry.held, entry.to, entry.death);
+        entry.done(entry.held, null);
+      } else if (outcome.status === 'lost') entry.done(entry.held, this.#news.lost(entry.held));
       else this.#parkMove(entry, outcome.queue);
     }
   }
@@ -332,27 +339,6 @@ export class Settler implements Settling {
     this.#park(held, death, waitingFor, started, done);
   }
 
-  #moved({ held, to, death, done }: MoveEntry): void {
-    const { events } = this.#parts;
-    for (const queue of to) {
-      this.#tell('deadLettered', held, { to: queue, reason: death.reason });
-      events.count(queue, 'enqueued');
-      if (events.listens('enqueued')) events.emit('enqueued', { queue, id: held.id });
-    }
-    this.#refuse(held, death);
-    done(held, null);
-  }
-
-  /** Whoever waits for a reply need not wait any longer. Told once: what was parked died before. */
-  #refuse({ stored, queue }: Claim, death: Pick<NewDeath, 'reason' | 'error'>): void {
-    if (stored === undefined || stored.parked !== null) return;
-    this.#parts.replier.refuse(stored, death).catch((error: unknown) => {
-      if (error instanceof ClosedError) return;
-      const { consumerId } = stored.lease;
-      this.#parts.events.emit('consumerError', { queue: queue.name, consumerId, error });
-    });
-  }
-
   async #finish<E extends SettlementEntry>(
     batch: readonly E[],
     call: Promise<LostIndexes>,
@@ -368,32 +354,12 @@ export class Settler implements Settling {
     const lostSet = lost.length === 0 ? null : new Set(lost);
     for (let i = 0; i < batch.length; i++) {
       const entry = batch[i] as E;
-      if (lostSet?.has(i) === true) entry.done(entry.held, this.#lost(entry.held));
+      if (lostSet?.has(i) === true) entry.done(entry.held, this.#news.lost(entry.held));
       else {
         succeeded(entry);
         entry.done(entry.held, null);
       }
     }
-  }
-
-  /**
-   * Told here, counted by the sweeper: each lease that ended by time is counted once.
-   * @param expected the lease may be gone because of what its holder did
-   */
-  #lost(held: Claim, expected: boolean = !!(held.inTransaction || held.inDoubt)): LeaseLostError {
-    const { events } = this.#parts;
-    const consumerId = held.stored?.lease.consumerId ?? null;
-    if (!expected && events.listens('leaseLost')) {
-      events.emit('leaseLost', { queue: held.queue.name, id: held.id, consumerId });
-    }
-    return new LeaseLostError(held.id);
-  }
-
-  #tell(name: 'retried' | 'deadLettered' | 'expired', held: Held, more = {}): void {
-    const { events } = this.#parts;
-    const queue = held.queue.name;
-    events.count(queue, name);
-    if (events.listens(name)) events.emit(name, { queue, id: held.id, ...more });
   }
 }
 

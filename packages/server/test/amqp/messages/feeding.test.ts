@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { ChannelState } from '../../../src/servers/amqp/messages/channel-state.ts';
 import type { ChannelConsumer } from '../../../src/servers/amqp/messages/channel-consumer.ts';
-import type { FeedConsumer, QueueFeed } from '../../../src/servers/amqp/messages/queue-feed.ts';
+import type { FeedConsumer } from '../../../src/servers/amqp/messages/feed-consumers.ts';
+import type { QueueFeed } from '../../../src/servers/amqp/messages/queue-feed.ts';
 import { until } from '../connection/stand-in-channel.ts';
 import { openVhost, RecordedConnection } from './recorded-channel.ts';
 

@@ -225,11 +225,12 @@ function defaults(name: MethodName): object {
   };
 }
 
-/** A virtual host in memory. The caller closes it. */
+/** A virtual host, in memory if nothing else is said. The caller closes it. */
 export async function openVhost(
   config: Parameters<typeof parseConfig>[0] = {},
+  storage = 'memory:',
 ): Promise<{ broker: AmqpContext; vhost: AmqpVhost; close: () => Promise<void> }> {
-  const mq = await MessageQueueSystem.open();
+  const mq = await MessageQueueSystem.open({ storage });
   const logger = createLogger({ level: 'silent', format: 'json', requests: false });
   const broker = {
     version: '0',

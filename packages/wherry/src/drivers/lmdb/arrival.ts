@@ -1,14 +1,12 @@
 import type { NewMessage, QueueRef } from '../../core/driver.ts';
 import type { Death } from '../../core/message.ts';
 import { enter } from './groups.ts';
-import { SCHEDULED } from './item.ts';
+import { NO_DEATHS, SCHEDULED } from './item.ts';
 import { makeReplaceable } from './keep-last.ts';
 import type { QueueState } from './queue-state.ts';
 import type { StoredRecord } from './record.ts';
 import { insert } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
-
-const NO_DEATHS: readonly Death[] = Object.freeze([]);
 
 /** What a message keeps when another one takes its place. */
 export interface MessagePlace extends Pick<
@@ -36,6 +34,42 @@ export function newPlace(
   return { id, publishId, priority, timestamp: now, sequence: nextSequence(queue) };
 }
 
+/** @returns the record of a message that is ready at once, and has nothing to distinguish it */
+export function newRecord(ref: QueueRef, message: NewMessage, now: number): StoredRecord {
+  const priority = Math.min(message.priority, ref.maxPriority);
+  return recordOf(ref, message, { id: null, publishId: null, priority, timestamp: now }, now);
+}
+
+function recordOf(
+  ref: QueueRef,
+  message: NewMessage,
+  { id, publishId, priority, timestamp }: Omit<MessagePlace, 'sequence'>,
+  availableAt: number,
+): StoredRecord {
+  return {
+    encoding: message.encoding,
+    priority,
+    timestamp,
+    availableAt,
+    expiresAt: expiryAt(availableAt, message.ttl, ref),
+    retryCount: 0,
+    deliveryCount: 0,
+    bytes: message.bytes,
+    id,
+    publishId,
+    suspect: false,
+    damaged: false,
+    blocksGroup: false,
+    isReplaceable: message.keepLast === true && message.deduplicationId !== null,
+    properties: message.properties,
+    groupId: message.groupId,
+    deduplicationId: message.deduplicationId,
+    deaths: message.deaths ?? NO_DEATHS,
+    parked: null,
+    body: message.body,
+  };
+}
+
 /**
  * new -> ready or scheduled. A first delay keeps a message out of its group (G11).
  * @returns its id
@@ -50,34 +84,12 @@ export function storeNew(
 ): string {
   const { sequence } = place;
   const availableAt = Math.max(now, message.deliverAt ?? now + message.delay);
-  const isReplaceable = message.keepLast === true && message.deduplicationId !== null;
-  const record: StoredRecord = {
-    encoding: message.encoding,
-    priority: place.priority,
-    timestamp: place.timestamp,
-    availableAt,
-    expiresAt: expiryAt(availableAt, message.ttl, ref),
-    retryCount: 0,
-    deliveryCount: 0,
-    bytes: message.bytes,
-    id: place.id,
-    publishId: place.publishId,
-    suspect: false,
-    damaged: false,
-    blocksGroup: false,
-    isReplaceable,
-    properties: message.properties,
-    groupId: message.groupId,
-    deduplicationId: message.deduplicationId,
-    deaths: message.deaths ?? NO_DEATHS,
-    parked: null,
-    body: message.body,
-  };
+  const record = recordOf(ref, message, place, availableAt);
   const space =
     availableAt > now
       ? SCHEDULED
       : enter(lmdb, queue, message.groupId, sequence, ref.groupMaxInFlight, now);
-  if (isReplaceable) makeReplaceable(lmdb, queue, message.deduplicationId, sequence);
+  if (record.isReplaceable) makeReplaceable(lmdb, queue, message.deduplicationId!, sequence);
   return insert(lmdb, queue, record, sequence, space).id;
 }
 
@@ -120,8 +132,8 @@ export function storeMoved(
 }
 
 function nextSequence(queue: QueueState): number {
-  const sequence = queue.counters.nextSequence;
-  queue.counters.nextSequence += 1;
+  const sequence = queue.arrived + 1;
+  queue.counters.nextSequence = sequence + 1;
   return sequence;
 }
 

@@ -1,7 +1,14 @@
+import type { Clock } from '../../core/clock.ts';
 import { MessageQueueError, StorageError } from '../../core/errors.ts';
 import { tellAll } from '../../core/tell-all.ts';
 import { isDiskFull, saysFull } from './disk-full.ts';
 import type { Root } from './tables.ts';
+
+export interface WriteOptions {
+  readonly weight?: number;
+  readonly isEarly?: boolean;
+  readonly shrinking?: Shrinking | null;
+}
 
 /** What takes part in each commit beside the jobs. */
 export interface CommitParticipant {
@@ -12,8 +19,17 @@ export interface CommitParticipant {
   rollBack(): void;
 }
 
+/** What may become of a job while it waits for its commit. */
+export interface Shrinking {
+  /** Nothing of it has to be stored any more. */
+  readonly isNeedless: boolean;
+  /** That may well be so soon. */
+  readonly isWorthWaiting: boolean;
+}
+
 interface Job {
   readonly writes: boolean;
+  readonly shrinking: Shrinking | null;
   /** In bytes, roughly. */
   readonly weight: number;
   /** It is answered once it was done, and not only when it is stored. */
@@ -31,6 +47,8 @@ interface Job {
 const GROUP_WEIGHT_MAX = 160 * 1024;
 /** What a job weighs beside what it stores. */
 const JOB_WEIGHT = 256;
+/** So long a commit waits for what makes it needless. */
+const PATIENCE_MS = 1;
 
 const TXN_FULL_TEXT = /MDB_TXN_FULL/;
 
@@ -41,6 +59,7 @@ const TXN_FULL_TEXT = /MDB_TXN_FULL/;
 export class Committer {
   readonly #root: Root;
   readonly #path: string;
+  readonly #clock: Clock;
   readonly #participant: CommitParticipant;
   #queue: Job[] = [];
   #isCommitting = false;
@@ -51,11 +70,14 @@ export class Committer {
   /** So many jobs of a group that found no room are tried one by one: some may need none. */
   #alone = 0;
   #idle: (() => void)[] = [];
+  /** Ends the waiting for what may shrink; null: nobody waits. */
+  #goOn: (() => void) | null = null;
   /** Set after a failed sync: what the disk holds is uncertain, so nothing more is confirmed (G16). */
   failure: StorageError | null = null;
 
-  constructor(root: Root, path: string, participant: CommitParticipant) {
+  constructor(root: Root, path: string, clock: Clock, participant: CommitParticipant) {
     this.#root = root;
+    this.#clock = clock;
     this.#path = path;
     this.#participant = participant;
   }
@@ -64,19 +86,21 @@ export class Committer {
    * Runs a job in the next commit.
    * @param options.weight bytes that it stores, roughly
    * @param options.isEarly answered before it is stored: if it then is not, it was taken back
+   * @param options.shrinking what may make the commit needless
    * @throws StorageError when it is not stored; see `retriable`
    */
   write<T>(
     run: () => T,
-    { weight = 0, isEarly = false }: { weight?: number; isEarly?: boolean } = {},
+    { weight = 0, isEarly = false, shrinking = null }: WriteOptions = {},
   ): Promise<T> {
-    return this.#add(run, { weight: weight + JOB_WEIGHT, writes: true, isEarly });
+    return this.#add(run, { weight: weight + JOB_WEIGHT, writes: true, isEarly, shrinking });
   }
 
   /** Runs a job that changes nothing: at once, or after those that were begun before it. */
   read<T>(run: () => T): Promise<T> {
     if (this.#isCommitting || this.#queue.length > 0) {
-      return this.#add(run, { weight: JOB_WEIGHT, writes: false, isEarly: false });
+      const weight = JOB_WEIGHT;
+      return this.#add(run, { weight, writes: false, isEarly: false, shrinking: null });
     }
     return new Promise((resolve) => resolve(this.#tryRead(run)));
   }
@@ -97,18 +121,56 @@ export class Committer {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #add<T>(run: () => T, kind: Pick<Job, 'weight' | 'writes' | 'isEarly'>): Promise<T> {
+  #add<T>(
+    run: () => T,
+    kind: Pick<Job, 'weight' | 'writes' | 'isEarly' | 'shrinking'>,
+  ): Promise<T> {
     if (this.failure !== null && kind.writes) return Promise.reject(this.failure);
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({ ...kind, run, resolve, reject, result: undefined });
       if (!this.#isCommitting) void this.#commitAll();
+      else if (this.#goOn !== null) this.shrunk();
+    });
+  }
+
+  /** A job has shrunk, or come: is it still worth waiting? */
+  shrunk(): void {
+    if (this.#goOn !== null && !this.#isWorthWaiting()) this.#goOn();
+  }
+
+  #isWorthWaiting(): boolean {
+    let weight = 0;
+    let isAny = false;
+    for (const { shrinking, weight: more } of this.#queue) {
+      if (shrinking === null) return false;
+      if (shrinking.isNeedless) continue;
+      if (!shrinking.isWorthWaiting) return false;
+      weight += more;
+      isAny = true;
+    }
+    return isAny && weight < GROUP_WEIGHT_MAX;
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => {
+      const goOn = (): void => {
+        timer.cancel();
+        this.#goOn = null;
+        resolve();
+      };
+      const timer = this.#clock.setTimer(goOn, PATIENCE_MS);
+      this.#goOn = goOn;
     });
   }
 
   async #commitAll(): Promise<void> {
     this.#isCommitting = true;
     while (this.#queue.length > 0) {
-      if (this.#queue.some((job) => job.writes)) await this.#commitGroup();
+      if (this.#isWorthWaiting()) {
+        this.#tell();
+        await this.#wait();
+      }
+      if (this.#queue.some(needsCommit)) await this.#commitGroup();
       else {
         this.#tell();
         for (const job of this.#queue.splice(0)) this.#runRead(job);
@@ -196,7 +258,7 @@ export class Committer {
       if (count > 0 && weight > GROUP_WEIGHT_MAX) break;
       count += 1;
     }
-    return this.#queue.splice(0, count);
+    return lastTheEarly(this.#queue.splice(0, count));
   }
 
   /** Never rejects: with nobody to catch it, that would be the end of the process. */
@@ -248,6 +310,16 @@ export class Committer {
       { code: 'STORAGE_FAILED', cause },
     );
   }
+}
+
+function needsCommit({ writes, shrinking }: Job): boolean {
+  return writes && shrinking?.isNeedless !== true;
+}
+
+/** What hands out messages comes last: then it finds those, too, that its commit makes ready. */
+function lastTheEarly(group: Job[]): Job[] {
+  const early = group.filter((job) => job.isEarly);
+  return early.length === 0 ? group : [...group.filter((job) => !job.isEarly), ...early];
 }
 
 /** @returns the jobs that wait until they are stored */

@@ -12,10 +12,11 @@ import { findById, toStored } from './lookup.ts';
 import { move } from './move.ts';
 import { LmdbNotifier } from './notifier.ts';
 import { oldestTimestamp } from './oldest.ts';
+import { OnTheWay } from './on-the-way.ts';
 import { acquire, release as letGo, reserve } from './owner.ts';
-import { publishAll, publishEach } from './publish.ts';
 import { Purge } from './purge.ts';
 import { restore } from './restore.ts';
+import { Sending } from './sending.ts';
 import { LmdbStore } from './store.ts';
 import { nextIn, sweep } from './sweep.ts';
 import { DATA_FILE, openRoot, type Root } from './tables.ts';
@@ -102,8 +103,7 @@ export class LmdbDriver implements contract.Driver {
     this.#isClosing = true;
     const { store, root, instance, giveBack } = opened;
     await this.#digging;
-    await store.storeMarks();
-    await store.committer.settled();
+    await store.finish();
     await letGo(root, instance, store.committer.failure === null);
     this.#opened = null;
     await root.close();
@@ -117,10 +117,13 @@ export class LmdbDriver implements contract.Driver {
     const store = this.#store();
     let weight = 0;
     for (const { targets, message } of items) weight += (message.bytes + 256) * targets.length;
-    return store.committer.write(
-      () => (options.atomic === true ? publishAll(store, items) : publishEach(store, items)),
-      { weight },
-    );
+    const sending = new Sending(store, items, options.atomic === true);
+    try {
+      sending.begin();
+      return await store.committer.write(() => sending.run(), { weight, shrinking: sending });
+    } finally {
+      sending.end();
+    }
   }
 
   async take(request: contract.TakeRequest): Promise<contract.TakeResult> {
@@ -137,6 +140,25 @@ export class LmdbDriver implements contract.Driver {
     return store.committer.write(() => take(store, request), { isEarly });
   }
 
+  takeArrivals(queue: contract.QueueRef, taker: contract.ArrivalTaker): () => void {
+    const store = this.#store();
+    let stop: (() => void) | null = () => {};
+    // What is on its way to the queue already comes first.
+    void store.committer
+      .read(() => {
+        if (stop !== null) stop = store.takers.add(queue, taker);
+      })
+      .catch(() => {});
+    return () => {
+      stop?.();
+      stop = null;
+    };
+  }
+
+  settleAtOnce(receipt: contract.Receipt): boolean {
+    return !this.#isClosing && (this.#opened?.store.transit.settle(receipt) ?? false);
+  }
+
   async settle(receipts: readonly contract.Receipt[]): Promise<contract.LostIndexes> {
     const store = this.#store();
     return store.committer.write(() => settle(store, receipts));
@@ -144,7 +166,17 @@ export class LmdbDriver implements contract.Driver {
 
   async release(items: readonly contract.ReleaseItem[]): Promise<contract.LostIndexes> {
     const store = this.#store();
-    return store.committer.write(() => release(store, items));
+    const onTheWay = new OnTheWay(store);
+    for (const { receipt } of items) onTheWay.add(receipt.queue);
+    const run = (): contract.LostIndexes => {
+      onTheWay.arrive();
+      return release(store, items);
+    };
+    try {
+      return await store.committer.write(run);
+    } finally {
+      onTheWay.end();
+    }
   }
 
   async move(items: readonly contract.MoveItem[]): Promise<readonly contract.MoveOutcome[]> {
@@ -181,7 +213,7 @@ export class LmdbDriver implements contract.Driver {
     const store = this.#store();
     return store.committer.read(() => {
       const queue = store.queue(ref);
-      const { ready, scheduled, leases, counters } = queue;
+      const { ready, scheduled, leases, counters, arrived } = queue;
       const oldest = oldestTimestamp(store, queue);
       return {
         ready,
@@ -189,7 +221,7 @@ export class LmdbDriver implements contract.Driver {
         leased: leases.size,
         bytes: counters.bytes,
         oldestTimestamp: oldest,
-        arrived: counters.nextSequence - 1,
+        arrived,
       };
     });
   }

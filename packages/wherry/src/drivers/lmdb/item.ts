@@ -1,5 +1,5 @@
-import type { LeasedMessage, StoredMessage } from '../../core/driver.ts';
-import type { MessageState } from '../../core/message.ts';
+import type { LeasedMessage, NewMessage, StoredMessage } from '../../core/driver.ts';
+import type { Death, MessageState } from '../../core/message.ts';
 import { parseMessageId } from '../../core/message-id.ts';
 import type { Lease } from './leases.ts';
 import type { QueueState } from './queue-state.ts';
@@ -10,6 +10,8 @@ export type Space = 0 | 1 | 2;
 export const MAIN = 0;
 export const SCHEDULED = 1;
 export const GROUP = 2;
+
+export const NO_DEATHS: readonly Death[] = Object.freeze([]);
 
 /** A stored message without its content: what it takes to find it and to remove it. */
 export interface Item {
@@ -111,6 +113,42 @@ export function toStoredMessage(
       lease === null
         ? null
         : { consumerId: lease.consumerId, token: lease.token, until: lease.until },
+  };
+}
+
+/**
+ * @param place.maxPriority of the queue @param now milliseconds since 1970
+ * @returns a message of which there is no record yet, as its holder sees it
+ */
+export function newlyLeased(
+  queue: QueueState,
+  message: NewMessage,
+  { sequence, maxPriority }: { readonly sequence: number; readonly maxPriority: number },
+  lease: LeasedMessage['lease'],
+  now: number,
+): LeasedMessage {
+  const id = queue.makeId(now, sequence);
+  return {
+    id,
+    publishId: id,
+    queueName: queue.name,
+    sequence,
+    encoding: message.encoding,
+    body: message.body,
+    bytes: message.bytes,
+    properties: message.properties,
+    priority: Math.min(message.priority, maxPriority),
+    groupId: null,
+    deduplicationId: null,
+    timestamp: now,
+    availableAt: now,
+    expiresAt: null,
+    retryCount: 0,
+    deliveryCount: 1,
+    deaths: message.deaths ?? NO_DEATHS,
+    parked: null,
+    state: 'leased',
+    lease,
   };
 }
 

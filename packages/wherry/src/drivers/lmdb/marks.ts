@@ -26,6 +26,8 @@ export interface Mark {
   leases: Lease[];
   /** How many of the leases have not ended. */
   active: number;
+  /** The store may have it. */
+  isStored: boolean;
 }
 
 /** One message of a stored mark. */

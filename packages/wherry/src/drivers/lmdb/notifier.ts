@@ -17,6 +17,16 @@ export class LmdbNotifier implements Notifier {
     this.#changed[what].add(queueNumber);
   }
 
+  /** The queues of which the commit that is being put together will tell that they have messages. */
+  get ready(): ReadonlySet<number> {
+    return this.#changed.ready;
+  }
+
+  /** Nothing is left of what made a queue ready. */
+  drop(queueNumber: number): void {
+    this.#changed.ready.delete(queueNumber);
+  }
+
   clear(): void {
     this.#changed.ready.clear();
     this.#changed.room.clear();

@@ -23,14 +23,11 @@ function isRefusal(outcome: PublishOutcome): boolean {
   return outcome.status === 'full' || outcome.status === 'missing';
 }
 
-/** Each item by itself: one that is refused does not fail the others (G13). */
-export function publishEach(store: LmdbStore, items: readonly PublishItem[]): PublishOutcome[] {
-  const now = store.now();
-  return items.map((item) =>
-    mayBeHalfDone(store, item)
-      ? store.attempt(() => publishOne(store, item, now), isRefusal)
-      : publishOne(store, item, now),
-  );
+/** By itself: if it is refused, nothing of it was done, and others are not concerned (G13). */
+export function publishOne(store: LmdbStore, item: PublishItem, now: number): PublishOutcome {
+  return mayBeHalfDone(store, item)
+    ? store.attempt(() => storeAll(store, item, now), isRefusal)
+    : storeAll(store, item, now);
 }
 
 /** All items or none: if one is refused, the others answer as it does. */
@@ -40,7 +37,7 @@ export function publishAll(store: LmdbStore, items: readonly PublishItem[]): Pub
   const refused = store.attempt(
     () => {
       for (const item of items) {
-        const outcome = publishOne(store, item, now);
+        const outcome = storeAll(store, item, now);
         if (isRefusal(outcome)) return outcome;
         outcomes.push(outcome);
       }
@@ -65,7 +62,8 @@ function mayBeHalfDone(store: LmdbStore, { targets, message }: PublishItem): boo
   return queue !== undefined && exceeded(queue, ref, message.bytes) !== null;
 }
 
-function publishOne(store: LmdbStore, item: PublishItem, now: number): PublishOutcome {
+/** In each of its queues. */
+function storeAll(store: LmdbStore, item: PublishItem, now: number): PublishOutcome {
   const { targets, message } = item;
   for (const target of targets) {
     if (store.find(target) === undefined) return { status: 'missing', queue: target.name };

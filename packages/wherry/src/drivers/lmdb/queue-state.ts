@@ -27,6 +27,12 @@ export class QueueState {
   leasedBytes = 0;
   /** Nothing in `scheduled` is due before this; it may be too early. */
   nextDue = 0;
+  /** Messages that are on their way here in no one's hands. */
+  awaited = 0;
+  /** The share of those handed out before they were stored that were settled in time, lately. */
+  settledInTime = 0;
+  /** The greatest sequence that was given out before the message was stored. */
+  #reserved = 0;
   deleted = false;
   /** Its counters before the commit that is being put together; null: not touched by it. */
   before: Counters | null = null;
@@ -38,6 +44,22 @@ export class QueueState {
     this.counters = counters;
     this.scan = new ReadyScan(counters);
     this.makeId = messageIdMaker(number, salt);
+  }
+
+  /** @returns the sequence of a message that may be stored later; no other gets it */
+  reserve(): number {
+    this.#reserved = Math.max(this.#reserved + 1, this.counters.nextSequence);
+    return this.#reserved;
+  }
+
+  /** Messages that came to the queue, also those that were gone before they had to be stored. */
+  get arrived(): number {
+    return Math.max(this.#reserved, this.counters.nextSequence - 1);
+  }
+
+  /** Some were never stored, and the counters do not know of them yet. */
+  get hasPassed(): boolean {
+    return this.#reserved >= this.counters.nextSequence;
   }
 
   get ready(): number {

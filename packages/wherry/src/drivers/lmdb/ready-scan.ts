@@ -65,6 +65,13 @@ export class ReadyScan {
     if (heap.size > RETURNED_MAX) this.#rewind(heap);
   }
 
+  /** A message was placed in `messages` that is leased already. */
+  leased(priority: number, sequence: number): void {
+    const cursor = this.cursor(priority);
+    if (cursor.position >= cursor.tail) cursor.position = Math.max(cursor.position, sequence);
+    if (sequence > cursor.tail) cursor.tail = sequence;
+  }
+
   /** Passes over a ready message for as long as its group has enough leases. */
   block(groupId: string, passed: Passed): void {
     const blocked = this.#blocked.get(groupId);

@@ -48,7 +48,7 @@ export function restoreMarks(store: LmdbStore): void {
     const number = get48(key, 0);
     if (stored === undefined || queue === undefined) continue;
     const { consumerId, bound } = stored;
-    const mark: Mark = { number, queue, consumerId, bound, leases: [], active: 0 };
+    const mark: Mark = { number, queue, consumerId, bound, leases: [], active: 0, isStored: true };
     store.keepMark(mark);
     for (const entry of stored.entries) restoreLease(store, mark, entry);
   }

@@ -71,6 +71,22 @@ export function insert(
   return item;
 }
 
+/** new -> leased. @param lease not counted yet */
+export function insertLeased(
+  store: LmdbStore,
+  queue: QueueState,
+  lease: Item,
+  record: StoredRecord,
+): void {
+  const { priority, sequence, bytes } = lease;
+  store.touch(queue);
+  queue.counters.bytes += bytes;
+  const value = encodeRecord(record, queue.number, sequence);
+  store.tables.messages.putSync(messageKey(queue.number, priority, sequence), value);
+  queue.counters.count(MAIN, priority, 1);
+  queue.scan.leased(priority, sequence);
+}
+
 /** Writes all that points at a record which is there already, for a repair. */
 export function putIndexes(store: LmdbStore, queue: QueueState, item: Item): void {
   const { space, sequence } = item;

@@ -13,6 +13,8 @@ import { type Facts, storeFacts } from './format.ts';
 import type { LmdbNotifier } from './notifier.ts';
 import { QueueState } from './queue-state.ts';
 import type { Tables } from './tables.ts';
+import { Takers } from './takers.ts';
+import { Transit } from './transit.ts';
 
 /** Tokens are set aside in blocks, so that none is given out twice, crashes included. */
 const TOKEN_BLOCK = 2 ** 24;
@@ -38,11 +40,13 @@ export class LmdbStore implements CommitParticipant {
   readonly buried: Set<number> = new Set();
   /** The last of `buckets` that was looked at, to drop those that are full again. */
   bucketsSeen: Uint8Array | undefined;
+  readonly takers: Takers = new Takers();
+  readonly transit: Transit = new Transit();
   readonly #clock: Clock;
   #clockOffset = 0;
   #touched: QueueState[] = [];
   readonly #changedMarks = new Set<Mark>();
-  /** Of what was handed out since the last commit, and not in one. */
+  /** Of what was handed out and is in no commit yet. */
   readonly #newMarks = new Set<Mark>();
   #marksTimer: Timer | null = null;
   #afterCommit: (() => void)[] = [];
@@ -58,7 +62,7 @@ export class LmdbStore implements CommitParticipant {
     this.#clock = clock;
     this.#nextToken = facts.nextToken;
     this.expiries = new Expiries(tables);
-    this.committer = new Committer(tables.root, path, this);
+    this.committer = new Committer(tables.root, path, clock, this);
   }
 
   /** @returns milliseconds since 1970; never behind what is stored (G14) */
@@ -119,7 +123,8 @@ export class LmdbStore implements CommitParticipant {
   }
 
   newMark(queue: QueueState, consumerId: string, bound: boolean): Mark {
-    const mark: Mark = { number: this.#nextMark, queue, consumerId, bound, leases: [], active: 0 };
+    const number = this.#nextMark;
+    const mark = { number, queue, consumerId, bound, leases: [], active: 0, isStored: false };
     this.#nextMark += 1;
     return mark;
   }
@@ -135,20 +140,29 @@ export class LmdbStore implements CommitParticipant {
   }
 
   /**
-   * Messages were handed out between two commits, and nobody waits until that is stored: it goes with
-   * the next commit, which comes soon.
+   * Messages were handed out, and nobody waits until that is stored: it goes with the next commit,
+   * which comes soon.
    */
-  handedOut(mark: Mark): void {
-    this.leases.commit();
+  readonly handedOut = (mark: Mark): void => {
     this.#newMarks.add(mark);
     this.#marksTimer ??= this.#clock.setTimer(() => void this.storeMarks(), MARKS_WAIT_MS);
-  }
+  };
 
   /** Stores what was handed out, if that is still to be done; if it fails, the next commit does. */
   async storeMarks(): Promise<void> {
     this.#marksTimer?.cancel();
     this.#marksTimer = null;
     if (this.#newMarks.size > 0) await this.committer.write(() => {}).catch(() => {});
+  }
+
+  /** Stores what is known here alone, before the store is closed. */
+  async finish(): Promise<void> {
+    await this.committer.settled();
+    const passed = [...this.queues.values()].filter((queue) => !queue.deleted && queue.hasPassed);
+    const note = (): void => passed.forEach((queue) => this.touch(queue));
+    if (passed.length > 0) await this.committer.write(note).catch(() => {});
+    await this.storeMarks();
+    await this.committer.settled();
   }
 
   notifyReady(queue: QueueState): void {
@@ -187,17 +201,19 @@ export class LmdbStore implements CommitParticipant {
     const { counters, marks } = this.tables;
     for (const queue of this.#touched) {
       if (!queue.deleted) {
+        queue.counters.nextSequence = queue.arrived + 1;
         counters.putSync(numberKey(queue.number), queue.counters.encode(queue.name));
       }
     }
     for (const mark of this.#changedMarks) {
       if (mark.active > 0) this.#putMark(mark);
-      else if (!this.#newMarks.has(mark)) marks.removeSync(number48Key(mark.number));
+      else if (mark.isStored) marks.removeSync(number48Key(mark.number));
     }
     for (const mark of this.#newMarks) {
       if (mark.active > 0 && !this.#changedMarks.has(mark)) this.#putMark(mark);
     }
     if (this.#factsChanged) storeFacts(this.tables.root, this.facts);
+    this.takers.handOut(this);
   }
 
   afterCommit(): void {
@@ -224,6 +240,7 @@ export class LmdbStore implements CommitParticipant {
   }
 
   #putMark(mark: Mark): void {
+    mark.isStored = true;
     this.tables.marks.putSync(number48Key(mark.number), encodeMark(mark));
   }
 

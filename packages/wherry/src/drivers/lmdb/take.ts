@@ -30,37 +30,52 @@ export function take(store: LmdbStore, request: TakeRequest): TakeResult {
   return { messages, retryIn };
 }
 
+/** What was taken without anything being written: the mark says so, and is to be stored soon. */
+export interface Unwritten extends TakeResult {
+  readonly mark: Mark;
+}
+
 /**
- * The same between two commits, as far as nothing has to be written: what was handed out is stored
- * with the next one.
- * @returns null: it takes a commit
+ * The same, as far as nothing has to be written for it.
+ * @returns null: it takes a commit of its own, which will find more
  */
-export function takeBetween(store: LmdbStore, request: TakeRequest): TakeResult | null {
+export function takeUnwritten(store: LmdbStore, request: TakeRequest): Unwritten | null {
   const queue = store.queue(request.queue);
   const now = store.now();
-  if (!isPlain(queue, request, now) || !store.hasTokens(request.max)) return null;
+  const isSimple = request.ids === undefined && isPlain(queue, request.queue, now);
+  if (!isSimple || !store.hasTokens(request.max)) return null;
   heed(store, queue, request.queue, now);
   const batch = new Batch(store, queue, request, false);
+  const { savepoint } = store.leases;
   try {
     batch.takeInOrder();
   } catch (error) {
-    store.leases.rollBack();
+    store.leases.rollBack(savepoint);
     throw error;
   }
-  const { messages, mark, retryIn } = batch;
-  if (messages.length > 0) store.handedOut(mark);
-  else if (batch.isStuck) return null;
+  return batch.isStuck && batch.messages.length === 0 ? null : batch;
+}
+
+/** The same between two commits: what was handed out is stored with the next one. */
+export function takeBetween(store: LmdbStore, request: TakeRequest): TakeResult | null {
+  const taken = takeUnwritten(store, request);
+  if (taken === null) return null;
+  const { messages, retryIn, mark } = taken;
+  if (messages.length > 0) {
+    store.leases.commit();
+    store.handedOut(mark);
+  }
   return { messages, retryIn };
 }
 
 /** Whether nothing but the messages that are taken depends on a take. */
-function isPlain(queue: QueueState, { queue: ref, ids }: TakeRequest, now: number): boolean {
+export function isPlain(queue: QueueState, ref: QueueRef, now: number): boolean {
   const hasDue = queue.scheduled > 0 && queue.nextDue <= now;
   const hasRates = ref.rateLimit !== null || ref.groupRateLimit !== null;
   const isBounded = ref.maxSize !== Infinity || ref.maxBytes !== Infinity;
   const makesRoom = isBounded && ref.boundOn === 'waiting';
   const isHeeded = ref.groupMaxInFlight === queue.counters.slots;
-  return ids === undefined && isHeeded && !hasDue && !hasRates && !makesRoom;
+  return isHeeded && !hasDue && !hasRates && !makesRoom;
 }
 
 /** Goes by these limits from now on: what others held back is looked at again. */

@@ -32,7 +32,8 @@ function lease(change: Partial<Lease>): Lease {
 }
 
 function mark(...leases: readonly Lease[]): Mark {
-  return { number: 1, queue, consumerId: 'cönsumer', bound: true, leases: [...leases], active: 0 };
+  const fields = { number: 1, queue, consumerId: 'cönsumer', bound: true, leases: [...leases] };
+  return { ...fields, active: 0, isStored: false };
 }
 
 test('a mark names each message that was handed out', () => {

@@ -22,6 +22,7 @@ export class Acknowledgements {
   }
 
   add(held: HeldMessage, ended: Ended): void {
+    if (this.#leases.settleAtOnce(held)) return ended(null);
     this.#waiting.push(held);
     this.#ended.push(ended);
     if (this.#waiting.length >= BATCH_MAX) this.flush();

@@ -1,7 +1,8 @@
 import { type HeldMessage, placesIn, type StoredMessage } from 'wherry';
 import type { ChannelState } from './channel-state.ts';
 import { contentOf, isAsPublished } from './delivery.ts';
-import { type FeedConsumer, type QueueFeed, TAKE_MAX } from './queue-feed.ts';
+import type { FeedConsumer } from './feed-consumers.ts';
+import { type QueueFeed, TAKE_MAX } from './queue-feed.ts';
 import type { ConsumerSeat } from '../definitions/queue-registry.ts';
 import { keep } from './unacknowledged.ts';
 

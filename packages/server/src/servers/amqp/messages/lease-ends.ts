@@ -33,6 +33,11 @@ export class LeaseEnds {
     this.#end(held, this.#settle, done);
   }
 
+  /** @returns false: it is stored already, and has to be settled */
+  settleAtOnce(held: HeldMessage): boolean {
+    return this.#port.settleAtOnce(held);
+  }
+
   giveBack(held: HeldMessage, as: 'requeue' | 'unstarted', done: Ended): void {
     this.#end(held, (it, ended) => this.#port.giveBack(it, as, ended), done);
   }

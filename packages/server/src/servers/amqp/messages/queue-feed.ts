@@ -1,6 +1,7 @@
-import { type BrokerPort, type HeldMessage, QueueNotFoundError } from 'wherry';
+import { type BrokerPort, type HeldMessage, type PortTaken, QueueNotFoundError } from 'wherry';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { LeaseEnds } from './lease-ends.ts';
+import { type FeedConsumer, FeedConsumers } from './feed-consumers.ts';
 import { Outstanding } from './outstanding.ts';
 import { TakingAhead } from './taking-ahead.ts';
 
@@ -13,32 +14,9 @@ const HEAVIER = 1 / 2;
 const LIGHTER = 1 / 32;
 /** Wake-ups are hints: so often a queue is looked at without one. */
 const LOOK_EVERY_MS = 5_000;
-/** Of more consumers than that, not all are looked at for each message. */
-const COMPARED_MAX = 64;
 const ERROR_DELAY_MS = 1_000;
 /** Where others send on and on, nobody waits for the end of it. */
 const CALLS_AWAITED = 8;
-
-/** What several consumers may have together. */
-interface SharedRoom {
-  readonly room: number;
-  /** Consumers of other queues wait for it as well: no queue may be first each time. */
-  readonly isRationed: boolean;
-}
-
-/** Somebody who wants messages of a queue. */
-export interface FeedConsumer {
-  /** Those with a higher one are served first. */
-  readonly priority: number;
-  /** How many messages it may get now. */
-  readonly credit: number;
-  /** Messages that its client has, and has not settled. */
-  readonly inHand: number;
-  /** What all that name it may have together; null: each has its own credit. */
-  readonly shares: SharedRoom | null;
-  /** Is asked only while it has credit. @throws what cannot be delivered */
-  deliver(held: HeldMessage): void;
-}
 
 export interface FeedParts {
   readonly port: BrokerPort;
@@ -59,13 +37,6 @@ export interface FeedParts {
   readonly idle: (feed: QueueFeed) => void;
 }
 
-/** Consumers of equal priority, and whose turn it is. */
-interface Level {
-  readonly priority: number;
-  consumers: FeedConsumer[];
-  turn: number;
-}
-
 /**
  * Hands out a queue's messages to the consumers that it has at this broker: one call takes for all
  * of them, as many as they may have; each message goes to the next in turn that has credit.
@@ -75,20 +46,18 @@ export class QueueFeed {
   /** Whether its deliveries tell how often the message failed. */
   readonly isQuorum: boolean;
   readonly #parts: FeedParts;
-  /** The highest priority first. */
-  readonly #levels: Level[] = [];
+  readonly #consumers = new FeedConsumers();
   #unlisten: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
   #isScheduled = false;
   #isTaking = false;
+  /** Of what has just arrived. */
+  #asked = 0;
   /** A wake-up came while messages were being taken. */
   #isWoken = false;
   /** There was nothing, and nobody has said since that there is: more credit is of no use. */
   #isDry = false;
-  readonly #members = new Set<FeedConsumer>();
-  /** Some that are not members any more still stand in the levels. */
-  #hasLeft = false;
   /** The store failed: it is asked again when the time has come, and not before. */
   #isResting = false;
   /** What a message weighs, lately; at first few are taken, in case they are heavy. */
@@ -109,46 +78,22 @@ export class QueueFeed {
   }
 
   add(consumer: FeedConsumer): void {
-    this.#sweep();
-    if (this.#levels.length === 0) this.#begin();
-    const { priority } = consumer;
-    let at = this.#levels.findIndex((level) => level.priority <= priority);
-    if (at < 0) at = this.#levels.length;
-    if (this.#levels[at]?.priority !== priority) {
-      this.#levels.splice(at, 0, { priority, consumers: [], turn: 0 });
-    }
-    this.#levels[at]!.consumers.push(consumer);
-    this.#members.add(consumer);
+    if (this.#consumers.isNone) this.#begin();
+    this.#consumers.add(consumer);
     this.#ready();
   }
 
   remove(consumer: FeedConsumer): void {
-    if (!this.#members.delete(consumer)) {
-      if (this.#members.size === 0) this.#parts.idle(this);
-      return;
-    }
-    this.#hasLeft = true;
-    if (this.#members.size > 0) return;
-    this.#sweep();
-    this.#end();
-  }
-
-  /** Takes those that have left out of the levels: all that a connection had, at once. */
-  #sweep(): void {
-    if (!this.#hasLeft) return;
-    this.#hasLeft = false;
-    const isMember = (consumer: FeedConsumer): boolean => this.#members.has(consumer);
-    for (const level of this.#levels) {
-      level.turn = level.consumers.slice(0, level.turn).filter(isMember).length;
-      level.consumers = level.consumers.filter(isMember);
-    }
-    const levels = this.#levels.filter(({ consumers }) => consumers.length > 0);
-    this.#levels.splice(0, Infinity, ...levels);
+    const hadAny = !this.#consumers.isNone;
+    this.#consumers.remove(consumer);
+    if (!this.#consumers.isNone) return;
+    if (hadAny) this.#end();
+    else this.#parts.idle(this);
   }
 
   /** Whether somebody may have a message now. */
   get isWaiting(): boolean {
-    return this.#wanted() > 0;
+    return this.#consumers.wanted(this.#most) > 0;
   }
 
   /** A consumer may have more than before. */
@@ -202,9 +147,40 @@ export class QueueFeed {
   #begin(): void {
     this.#isClosed = false;
     this.#isResting = false;
-    this.#unlisten = this.#parts.port.onReady(this.queue, this.#ready);
+    const stops = [this.#parts.port.onReady(this.queue, this.#ready), this.#takeArrivals()];
+    this.#unlisten = () => stops.forEach((stop) => stop());
     this.#sleep(LOOK_EVERY_MS);
   }
+
+  /** What comes while consumers wait for it goes to them at once. */
+  #takeArrivals(): () => void {
+    const { port, holder, leaseDuration } = this.#parts;
+    const terms = { consumerId: holder, leaseDuration, bound: true };
+    try {
+      return port.takeArrivals(this.queue, terms, { room: this.#room, taken: this.#arrived });
+    } catch (error) {
+      // It is just being deleted: its consumers will hear of it.
+      if (!(error instanceof QueueNotFoundError)) throw error;
+      return () => {};
+    }
+  }
+
+  /** Where messages of before are still to come, those come first. */
+  readonly #room = (): number => {
+    if (this.#isClosed || this.#isTaking || this.#isResting || this.#ahead.size > 0) return 0;
+    if (!this.#returning.isNone) return 0;
+    const room = this.#consumers.wanted(this.#most);
+    if (room > 0) this.#startTaking();
+    this.#asked = room;
+    return room;
+  };
+
+  readonly #arrived = ({ messages }: PortTaken): void => {
+    this.#handOut(messages);
+    this.#endTaking();
+    if (this.#isWoken) this.#schedule();
+    else this.#isDry = messages.length < this.#asked;
+  };
 
   #end(): void {
     this.close();
@@ -216,7 +192,7 @@ export class QueueFeed {
     if (this.#isClosed) return;
     this.#handOutStock();
     if (this.#isTaking || this.#isDry) return;
-    const credit = this.#wanted();
+    const credit = this.#consumers.wanted(this.#most);
     if (credit === 0 && !this.#ahead.isLow) return;
     this.#ahead.pace(credit, this.#hadPlenty && this.#mayTakeAhead());
     void this.#take(Math.min(credit + this.#ahead.missing, this.#most));
@@ -224,46 +200,16 @@ export class QueueFeed {
 
   #mayTakeAhead(): boolean {
     if (!this.#parts.mayTakeAhead()) return false;
-    for (const { shares } of this.#members) if (shares?.isRationed === true) return false;
-    return true;
+    return !this.#consumers.areRationed;
   }
 
   get #most(): number {
     return Math.min(TAKE_MAX, Math.max(1, Math.floor(TAKE_BYTES / this.#bytes)));
   }
 
-  /** How many messages all consumers together may have, up to what one call takes. */
-  #wanted(): number {
-    this.#sweep();
-    const most = this.#most;
-    let sum = 0;
-    let used: Map<object, number> | null = null;
-    for (const { consumers } of this.#levels) {
-      for (const consumer of consumers) {
-        let { credit } = consumer;
-        if (credit <= 0) continue;
-        const { shares } = consumer;
-        if (this.#members.size > 1 && shares !== null) {
-          used ??= new Map();
-          const before = used.get(shares) ?? 0;
-          credit = Math.min(credit, shares.room - before);
-          used.set(shares, before + credit);
-        }
-        sum += credit;
-        if (sum >= most) return most;
-      }
-    }
-    return sum;
-  }
-
   async #take(max: number): Promise<void> {
     const { port, holder, leaseDuration, failed } = this.#parts;
-    this.#isTaking = true;
-    this.#isWoken = false;
-    this.#isSurrendered = false;
-    this.#returning.begin();
-    // What comes from now on is told of after this.
-    this.#isDry = false;
+    this.#startTaking();
     let isEmpty = false;
     let wait = LOOK_EVERY_MS;
     try {
@@ -286,11 +232,24 @@ export class QueueFeed {
       this.#isResting = true;
       wait = ERROR_DELAY_MS;
     }
-    this.#isTaking = false;
-    this.#returning.end();
+    this.#endTaking();
     if (this.#isWoken) this.#schedule();
     else if (wait < LOOK_EVERY_MS) this.#sleep(wait);
     else this.#isDry = isEmpty;
+  }
+
+  #startTaking(): void {
+    this.#isTaking = true;
+    this.#isWoken = false;
+    this.#isSurrendered = false;
+    this.#returning.begin();
+    // What comes from now on is told of after this.
+    this.#isDry = false;
+  }
+
+  #endTaking(): void {
+    this.#isTaking = false;
+    this.#returning.end();
   }
 
   #handOut(messages: readonly HeldMessage[]): void {
@@ -298,7 +257,7 @@ export class QueueFeed {
       const heavier = held.stored.bytes - this.#bytes;
       this.#bytes += heavier * (heavier > 0 ? HEAVIER : LIGHTER);
       // What was taken before comes first.
-      const consumer = this.#ahead.size > 0 ? null : this.#next();
+      const consumer = this.#ahead.size > 0 ? null : this.#consumers.next();
       if (consumer !== null) this.#deliver(consumer, held);
       else if (this.#isSurrendered || this.#isClosed || !this.#mayTakeAhead()) {
         this.#return(held);
@@ -310,7 +269,11 @@ export class QueueFeed {
   #handOutStock(): void {
     if (this.#ahead.size === 0) return;
     const now = Date.now();
-    for (let consumer = this.#next(); consumer !== null; consumer = this.#next()) {
+    for (
+      let consumer = this.#consumers.next();
+      consumer !== null;
+      consumer = this.#consumers.next()
+    ) {
       const held = this.#ahead.shift();
       if (held === undefined) break;
       const { expiresAt } = held.stored;
@@ -334,35 +297,6 @@ export class QueueFeed {
       this.#parts.settled(error);
       this.#returning.end();
     });
-  }
-
-  /**
-   * Who gets the next message: in turn, and before that whoever has least in hand. A slow one with a
-   * high prefetch does not hoard what another could do at once.
-   */
-  #next(): FeedConsumer | null {
-    this.#sweep();
-    for (const level of this.#levels) {
-      const { consumers } = level;
-      let chosen: FeedConsumer | null = null;
-      let least = Infinity;
-      let compared = 0;
-      let turn = 0;
-      for (let i = 0; i < consumers.length && least > 0 && compared < COMPARED_MAX; i++) {
-        const at = (level.turn + i) % consumers.length;
-        const consumer = consumers[at]!;
-        if (consumer.credit <= 0) continue;
-        compared++;
-        if (consumer.inHand >= least) continue;
-        chosen = consumer;
-        least = consumer.inHand;
-        turn = at + 1;
-      }
-      if (chosen === null) continue;
-      level.turn = turn;
-      return chosen;
-    }
-    return null;
   }
 
   #sleep(ms: number): void {

@@ -8,7 +8,8 @@ import {
   readContent,
 } from 'wherry';
 import type { Feeds } from './feeds.ts';
-import { type FeedConsumer, TAKE_MAX } from './queue-feed.ts';
+import type { FeedConsumer } from './feed-consumers.ts';
+import { TAKE_MAX } from './queue-feed.ts';
 import { queueAttributes } from '../definitions/queue-traits.ts';
 
 /** A broker that is gone leaves its mailbox behind for so long. */
