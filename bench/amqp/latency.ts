@@ -10,7 +10,9 @@ import { type ClientName, openAll, QUEUE, rotated } from './turns.ts';
 const BYTES = 100;
 /** A second's work at this pace. */
 const TURN = 500;
-const TURNS = 5;
+const TURNS = 6;
+/** Turns before that, for the compilers of client and server: the first few thousand messages are slower. */
+const WARM_UP = 3;
 const PREFETCH = 100;
 
 interface Latencies {
@@ -31,12 +33,12 @@ export async function measureLatency(context: RunContext, client: ClientName): P
     contestants.map((one): [Contestant, Latencies] => [one, { confirm: [], delivery: [] }]),
   );
   for (const { control } of contestants) await control.declareQueue(QUEUE);
-  // The first turn is for the compiler.
-  for (let i = 0; i < (context.isQuick ? 2 : TURNS + 1); i++) {
+  const warmUp = context.isQuick ? 1 : WARM_UP;
+  for (let i = 0; i < warmUp + (context.isQuick ? 1 : TURNS); i++) {
     for (const contestant of rotated(contestants, i)) {
       const confirm = await confirmTimes(contestant, count);
       const delivery = await deliveryTimes(contestant, count);
-      if (i === 0) continue;
+      if (i < warmUp) continue;
       latencies.get(contestant)!.confirm.push(...confirm);
       latencies.get(contestant)!.delivery.push(...delivery);
     }

@@ -25,13 +25,16 @@ export interface Offer {
 export class Offers {
   readonly #store: LmdbStore;
   readonly #now: number;
+  readonly #isLarge: boolean;
   /** By queue; null: from here on its messages go the usual way. */
   readonly #ofQueue = new Map<number, Offer | null>();
   #tokens = 0;
 
-  constructor(store: LmdbStore, now: number) {
+  /** @param isLarge the call has so many messages that it is work, and not time, that counts */
+  constructor(store: LmdbStore, now: number, isLarge: boolean) {
     this.#store = store;
     this.#now = now;
+    this.#isLarge = isLarge;
   }
 
   /** @returns who takes the queue's next message at once, or null */
@@ -69,6 +72,7 @@ export class Offers {
     if (queue === undefined || queue.awaited > 0 || queue.ready > 0) return null;
     if (store.committer.failure !== null) return null;
     if (!isUnlimited(ref) || !isPlain(queue, ref, this.#now)) return null;
+    if (this.#isLarge && !queue.quickness.isEnough()) return null;
     for (const taker of store.takers.of(ref.number)) {
       const request = taker.request();
       if (request === null) continue;

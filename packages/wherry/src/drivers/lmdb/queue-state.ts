@@ -3,6 +3,7 @@ import { messageIdMaker } from '../../core/message-id.ts';
 import { Counters } from './counters.ts';
 import { GROUP, MAIN } from './item.ts';
 import type { Lease } from './leases.ts';
+import { Quickness } from './quickness.ts';
 import { ReadyScan } from './ready-scan.ts';
 
 /** What the driver keeps in memory of a queue: numbers, and what is in flight. */
@@ -29,8 +30,8 @@ export class QueueState {
   nextDue = 0;
   /** Messages that are on their way here in no one's hands. */
   awaited = 0;
-  /** The share of those handed out before they were stored that were settled in time, lately. */
-  settledInTime = 0;
+  /** How quick its consumers are with what they have before it is stored. */
+  readonly quickness: Quickness = new Quickness();
   /** The greatest sequence that was given out before the message was stored. */
   #reserved = 0;
   deleted = false;

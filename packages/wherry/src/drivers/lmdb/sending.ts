@@ -9,10 +9,8 @@ import { publishAll, publishOne } from './publish.ts';
 import { insertLeased } from './spaces.ts';
 import type { LmdbStore } from './store.ts';
 
-/** From this share on of messages that were settled in time, a commit waits for more. */
-const WORTH_WAITING = 1 / 2;
-/** How much one call counts for that share. */
-const MEMORY = 1 / 16;
+/** Calls with more messages come from somebody who sends many. */
+const SMALL_MAX = 32;
 
 /** A message that somebody has, and that is not stored yet. */
 export interface InTransit {
@@ -51,15 +49,19 @@ export class Sending implements Shrinking {
   }
 
   get isWorthWaiting(): boolean {
-    if (this.#handedOver < this.#items.length) return false;
-    for (const { queue } of this.#offers) if (queue.settledInTime < WORTH_WAITING) return false;
+    if (!this.#isLarge || this.#handedOver < this.#items.length) return false;
+    for (const { queue } of this.#offers) if (!queue.quickness.isGreat) return false;
     return true;
+  }
+
+  get #isLarge(): boolean {
+    return this.#items.length > SMALL_MAX;
   }
 
   /** Hands out what somebody takes before it is stored. */
   begin(): void {
     const now = this.#store.now();
-    const offers = new Offers(this.#store, now);
+    const offers = new Offers(this.#store, now, this.#isLarge);
     try {
       this.#inTransit = this.#items.map((item) => this.#handOver(item, offers, now));
     } finally {
@@ -71,7 +73,11 @@ export class Sending implements Shrinking {
   run(): PublishOutcome[] {
     const store = this.#store;
     const now = store.now();
-    for (const offer of this.#offers) note(offer);
+    if (this.#isLarge) {
+      for (const { queue, messages, settled } of this.#offers) {
+        queue.quickness.note(settled / messages.length);
+      }
+    }
     if (this.isNeedless) return this.#inTransit.map(stored);
     this.#onTheWay.arrive();
     if (this.#isAtomic) return publishAll(store, this.#items);
@@ -140,12 +146,6 @@ export class Sending implements Shrinking {
     }
     return stored(one);
   }
-}
-
-/** How quick the consumers are of a queue whose messages are about to be stored. */
-function note({ queue, messages, settled }: Offer): void {
-  const share = settled / Math.max(1, messages.length);
-  queue.settledInTime += (share - queue.settledInTime) * MEMORY;
 }
 
 /** @param one that is stored, or gone already */

@@ -242,26 +242,51 @@ test('what is stored while the store is closed is known as handed out', async (t
   await fixture.driver.open();
 });
 
+/** So many in one call that it is work, and not time, that counts. */
+const MANY = Array.from({ length: 40 }, (_, i) => ({ body: String(i) }));
+
 test('who is quick is waited for, and no answer of before waits with it', async (t) => {
   const { fixture, queue, taker } = await begun(t);
   const other = await fixture.createQueue('other');
-  taker.settles = true;
-  for (let i = 0; i < 20; i++) {
-    taker.room = 1;
-    await fixture.publish(queue, { body: 'quick' });
-  }
-  taker.settles = false;
-  taker.room = 2;
+  taker.room = 2 * MANY.length;
   // The clock stands still: the second call waits for its consumer, until there is other work.
   const first = fixture.publish(other, { body: '1' });
-  const before = fixture.publish(queue, { body: '2' });
+  const before = fixture.publish(queue, ...MANY);
   await first;
   let isStored = false;
-  const waiting = fixture.publish(queue, { body: '3' }).then(() => (isStored = true));
+  const waiting = fixture.publish(queue, ...MANY).then(() => (isStored = true));
   await before;
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(isStored, false);
-  assert.equal(taker.settle(taker.came.at(-1)!), true);
+  for (const one of taker.came.slice(MANY.length)) assert.equal(taker.settle(one), true);
   await waiting;
-  assert.equal((await fixture.driver.counts(queue)).leased, 1);
+  assert.equal((await fixture.driver.counts(queue)).leased, MANY.length);
+});
+
+test('of many at once who is slow has none before they are stored, but is tried again', async (t) => {
+  const { fixture, queue, taker } = await begun(t);
+  let early = 0;
+  const send = async (): Promise<void> => {
+    taker.room = MANY.length;
+    const sent = fixture.publish(queue, ...MANY);
+    await Promise.resolve();
+    const came = taker.came.length > 0;
+    early += came ? 1 : 0;
+    // It settles them, but not in time.
+    fixture.clock.advance(1);
+    await sent;
+    const receipts = taker.came.splice(0).map((one) => receiptOf(queue, one));
+    assert.equal(receipts.length, MANY.length);
+    await fixture.driver.settle(receipts);
+  };
+  for (let i = 0; i < 40; i++) await send();
+  assert.ok(early >= 20 && early < 30, `${early} of 40`);
+  early = 0;
+  for (let i = 0; i < 64; i++) await send();
+  assert.equal(early, 2);
+  taker.room = 1;
+  const sent = fixture.publish(queue, { body: 'alone' });
+  await Promise.resolve();
+  assert.deepEqual(bodies(taker.came), ['alone']);
+  await sent;
 });
