@@ -170,7 +170,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   }
   const cluster = new RedisCluster(nodes, masters);
   try {
-    await Promise.all(nodes.map((node) => node.restart()));
+    await allStarted(nodes);
     await create(nodes, replicasPerMaster);
     await cluster.untilHealthy();
     await cluster.untilReplicated();
@@ -179,6 +179,12 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     throw error;
   }
   return cluster;
+}
+
+/** Waits for all of them, so that one that fails leaves none behind that is still on its way. */
+async function allStarted(nodes: readonly RedisServer[]): Promise<void> {
+  const results = await Promise.allSettled(nodes.map((node) => node.restart()));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 async function create(nodes: readonly RedisServer[], replicas: number): Promise<void> {

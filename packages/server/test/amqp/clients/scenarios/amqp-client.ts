@@ -223,7 +223,8 @@ async function crash(): Promise<void> {
   });
   const queue = await session.queue('ac.kept', { durable: true });
   const inbox = new Inbox<AMQPMessage>();
-  await queue.subscribe({ noAck: false, prefetch: 1 }, (got) => {
+  // Else it acknowledges as soon as the callback has returned.
+  await queue.subscribe({ manualAck: true, prefetch: 1 }, (got) => {
     inbox.put(got);
   });
   await queue.publish('kept', { deliveryMode: 2 });
