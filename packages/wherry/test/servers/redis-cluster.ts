@@ -19,6 +19,7 @@ import { poll, requireProgram } from './server-process.ts';
 const run = promisify(execFile);
 const NODE_TIMEOUT_MS = 1_500;
 const KEYS_AT_ONCE = 100;
+const PORT_TAKEN = /Address already in use/;
 
 /** The shape of a cluster. */
 export interface RedisClusterOptions {
@@ -154,6 +155,17 @@ export class RedisCluster {
 
 /** Starts a cluster and waits until every node says that it is whole. */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+  for (let triesLeft = 3; ; triesLeft--) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Of a dozen ports that were free one may be another test's by now.
+      if (triesLeft === 1 || !PORT_TAKEN.test(String(error))) throw error;
+    }
+  }
+}
+
+async function startOnce(options: RedisClusterOptions): Promise<RedisCluster> {
   const { masters = 3, replicasPerMaster = 1, config = {} } = options;
   const nodes: RedisServer[] = [];
   for (let i = 0; i < masters * (1 + replicasPerMaster); i++) {
