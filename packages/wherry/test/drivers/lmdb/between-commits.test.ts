@@ -7,6 +7,7 @@ import type { LeasedMessage, NewMessage, QueueRef } from '../../../src/core/driv
 import { doctor } from '../../../src/drivers/lmdb/doctor.ts';
 import { copyOf, DATA_FILE } from '../../../src/drivers/lmdb/tables.ts';
 import { bodies, Fixture, receiptOf } from './fixture.ts';
+import { expectSound } from './taker.ts';
 
 const DEADLINE_MS = 5_000;
 
@@ -62,14 +63,7 @@ test('what was settled before it was stored leaves nothing behind', async (t) =>
   await fixture.publish(queue, { body: '1' });
   const [one] = await takeOne(fixture, queue);
   assert.deepEqual(await fixture.driver.settle([receiptOf(queue, one!)]), []);
-  await fixture.driver.close();
-  assert.deepEqual((await doctor(fixture.path)).problems, []);
-  let marks = 0;
-  await fixture.behindItsBack((tables) => {
-    marks = [...tables.marks.getKeys()].length;
-  });
-  assert.equal(marks, 0);
-  await fixture.driver.open();
+  await expectSound(fixture);
 });
 
 test('a commit that fails takes nothing back of it', async (t) => {
